@@ -1,0 +1,90 @@
+// Package verdict says what becomes of a message once it has been worked on.
+//
+// A verdict is a value: the acknowledgement, the log line, the metric and the ending all read the same one,
+// so that they cannot disagree (docs/adr/0004).
+package verdict
+
+import "time"
+
+// Kind tells the verdicts apart.
+type Kind int
+
+// The zero Kind is Undecided, so that a forgotten verdict is never taken for a delivery.
+const (
+	Undecided Kind = iota
+	Delivered      // the target took the event
+	Skipped        // a rule says that the target does not get this event
+	Dead           // the target will never take it; it is kept as a dead letter
+	Postponed      // not ended: tried again later
+)
+
+// String names the kind the way subjects and metrics do ("delivered", "skipped", "dead", "later").
+func (k Kind) String() string {
+	switch k {
+	case Delivered:
+		return "delivered"
+	case Skipped:
+		return "skipped"
+	case Dead:
+		return "dead"
+	case Postponed:
+		return "later"
+	}
+	return "undecided"
+}
+
+// Final reports whether the message has ended with this kind.
+func (k Kind) Final() bool { return k == Delivered || k == Skipped || k == Dead }
+
+// Verdict is what becomes of one message.
+type Verdict struct {
+	Kind  Kind
+	After time.Duration // Postponed only: how long to wait before the next try
+	Why   string        // empty for Delivered
+}
+
+// Done says that the target took the event.
+func Done() Verdict { return Verdict{Kind: Delivered} }
+
+// Skip says that a rule keeps the event from the target.
+func Skip(why string) Verdict { return Verdict{Kind: Skipped, Why: why} }
+
+// Never says that the target will not take the event, however often it is tried.
+func Never(why string) Verdict { return Verdict{Kind: Dead, Why: why} }
+
+// Later says that the event is to be tried again after a while.
+func Later(after time.Duration, why string) Verdict {
+	return Verdict{Kind: Postponed, After: after, Why: why}
+}
+
+// Ending is a final verdict together with how it was reached. One Ending is stored for each event and target.
+type Ending struct {
+	Verdict
+	Attempts int    // calls of the target made for this event by the process that ended it
+	Answer   string // what the target answered, shortened
+	Unsure   bool   // an earlier try may have been processed: its answer was never recorded
+}
+
+// Blame says whose failure a failed call is. It decides the budget (docs/adr/0004):
+//
+//	Target    no budget     nothing is thrown away because 1C is down
+//	Message   two tries     then a dead letter says why
+//	Unclear   a time-out or a broken connection: the message's if the target works for others, else the target's
+type Blame int
+
+// The zero Blame is the target's: what is not understood is never thrown away.
+const (
+	Target Blame = iota
+	Message
+	Unclear
+)
+
+// Failure is an error of one call that knows its own consequences.
+type Failure interface {
+	error
+	Blame() Blame
+	// Unsure reports whether the target may have processed the call all the same.
+	Unsure() bool
+	// Down reports that nobody was there at all (a refused connection): no need to try five times to believe it.
+	Down() bool
+}

@@ -1,0 +1,3 @@
+module github.com/callbus/callbus/test
+
+go 1.26.0
