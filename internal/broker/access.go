@@ -1,0 +1,61 @@
+package broker
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nkeys"
+)
+
+// CredsFile is the name of the key file in the data folder, mode 0600. It holds an nkey seed: the server keeps only
+// its public half. (A .creds file with a JWT needs a server in operator mode, and that mode knows no guests.)
+const CredsFile = "nats.creds"
+
+// serviceKey reads the key of services and commands, or makes one on the first start, and returns its public half.
+func serviceKey(path string) (string, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		text, err = newKey(path)
+	}
+	if err != nil {
+		return "", fmt.Errorf("credentials: %w", err)
+	}
+	pair, err := nkeys.ParseDecoratedNKey(text)
+	if err != nil {
+		return "", fmt.Errorf("credentials in %s: %w (remove the file to have new ones made)", path, err)
+	}
+	defer pair.Wipe()
+	return pair.PublicKey()
+}
+
+func newKey(path string) ([]byte, error) {
+	pair, err := nkeys.CreateUser()
+	if err != nil {
+		return nil, err
+	}
+	defer pair.Wipe()
+	seed, err := pair.Seed()
+	if err != nil {
+		return nil, err
+	}
+	text := fmt.Appendf(nil, "-----BEGIN USER NKEY SEED-----\n%s\n------END USER NKEY SEED------\n", seed)
+	return text, os.WriteFile(path, text, 0o600)
+}
+
+// guest is the user that a client without credentials becomes: it hears calls, and can do nothing else.
+const guest = "guest"
+
+func admitGuests(opts *server.Options) {
+	opts.Users = []*server.User{{
+		Username: guest,
+		Password: rand.Text(), // nobody logs in by name
+		Permissions: &server.Permissions{
+			Publish:   &server.SubjectPermission{Deny: []string{">"}},
+			Subscribe: &server.SubjectPermission{Allow: []string{"calls.>", "lines.>"}},
+		},
+	}}
+	opts.NoAuthUser = guest
+}

@@ -1,0 +1,206 @@
+// Package broker is the embedded NATS server: its options, its lock, its limits, its start and its stop.
+//
+// It promises that an acknowledged message has been fsynced (SyncAlways: with the server's default a power cut lost
+// every acknowledged message and the stream itself), that one store has one server, and that a store which can no
+// longer write is noticed.
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// Options of the embedded server.
+type Options struct {
+	Dir    string // the data folder: store, lock and credentials are inside
+	Listen string // "host:port" for other clients, empty for none. Guests are let in on loopback addresses only
+	Room   int64  // bytes for CALLS, and as many for its endings; lowered where the disk is smaller
+	Log    server.Logger
+}
+
+// Broker is a running server.
+type Broker struct {
+	server *server.Server
+	lock   *flock.Flock
+	room   int64
+	guests bool
+	creds  string
+}
+
+// ErrLocked says that another process works on the same data folder. The server itself has no such lock: two of
+// them opened one store without any error (tried).
+var ErrLocked = errors.New("another Callbus works in this data folder")
+
+// Start opens the store in o.Dir and returns once clients can connect. Errors: ErrLocked, no room on the disk, an
+// address that is taken, a store that cannot be read.
+func Start(o Options) (*Broker, error) {
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data folder: %w", err)
+	}
+	lock, err := acquire(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	b, err := start(o, lock)
+	if err != nil {
+		return nil, errors.Join(err, lock.Unlock())
+	}
+	return b, nil
+}
+
+func acquire(dir string) (*flock.Flock, error) {
+	lock := flock.New(filepath.Join(dir, "lock"))
+	ok, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", dir, err)
+	}
+	if !ok {
+		return nil, fmt.Errorf("%w: %s", ErrLocked, dir)
+	}
+	return lock, nil
+}
+
+func start(o Options, lock *flock.Flock) (*Broker, error) {
+	store := filepath.Join(o.Dir, "nats")
+	space, err := diskSpace(o.Dir, store)
+	if err != nil {
+		return nil, fmt.Errorf("measure the disk of %s: %w", o.Dir, err)
+	}
+	room, err := fit(o.Room, space)
+	if err != nil {
+		return nil, err
+	}
+	creds := filepath.Join(o.Dir, CredsFile)
+	service, err := serviceKey(creds)
+	if err != nil {
+		return nil, err
+	}
+	opts := &server.Options{
+		ServerName: "callbus",
+		DontListen: true,
+		NoSigs:     true,
+		JetStream:  true,
+		StoreDir:   store,
+		SyncAlways: true,
+		// Below the disk's size, so that a full store is a clean error and not a frozen stream.
+		JetStreamMaxStore:  space / 100 * 95,
+		JetStreamMaxMemory: 16 << 20,
+		Nkeys:              []*server.NkeyUser{{Nkey: service}},
+	}
+	guests, err := listen(opts, o.Listen)
+	if err != nil {
+		return nil, err
+	}
+	s, err := run(opts, o.Log)
+	if err != nil {
+		return nil, err
+	}
+	return &Broker{server: s, lock: lock, room: room, guests: guests, creds: creds}, nil
+}
+
+// listen opens the server to other clients. On loopback everybody may listen to calls, and do nothing else: 1C
+// offices share terminal servers. Anywhere else only the credentials open it.
+func listen(opts *server.Options, addr string) (guests bool, err error) {
+	if addr == "" {
+		return false, nil
+	}
+	a, err := net.ResolveTCPAddr("tcp", addr)
+	if err != nil {
+		return false, fmt.Errorf("NATS listen address %q: %w", addr, err)
+	}
+	opts.DontListen = false
+	opts.Host, opts.Port = "0.0.0.0", a.Port
+	if a.IP != nil {
+		opts.Host = a.IP.String()
+	}
+	if a.Port == 0 {
+		opts.Port = server.RANDOM_PORT
+	}
+	if a.IP == nil || !a.IP.IsLoopback() {
+		return false, nil
+	}
+	admitGuests(opts)
+	return true, nil
+}
+
+func run(opts *server.Options, log server.Logger) (*server.Server, error) {
+	s, err := server.NewServer(opts)
+	if err != nil {
+		return nil, fmt.Errorf("set up the embedded NATS server: %w", err)
+	}
+	fatal := make(chan string, 1)
+	if log != nil {
+		s.SetLoggerV2(&fatalCatcher{Logger: log, fatal: fatal}, false, false, false)
+	}
+	s.Start()
+	if s.ReadyForConnections(30 * time.Second) {
+		return s, nil
+	}
+	s.Shutdown()
+	select {
+	case why := <-fatal:
+		return nil, fmt.Errorf("start the embedded NATS server: %s", why)
+	default:
+		return nil, errors.New("start the embedded NATS server: not ready within 30 s")
+	}
+}
+
+// fatalCatcher keeps what the server calls fatal (a taken port, an unreadable store), so that it can be told as an
+// error: the server only logs it and stops.
+type fatalCatcher struct {
+	server.Logger
+	fatal chan string
+}
+
+func (f *fatalCatcher) Fatalf(format string, v ...any) {
+	select {
+	case f.fatal <- fmt.Sprintf(format, v...):
+	default:
+	}
+	f.Logger.Errorf(format, v...)
+}
+
+// InProcessConn is a connection that needs no port; nats.InProcessServer(b) uses it.
+func (b *Broker) InProcessConn() (net.Conn, error) { return b.server.InProcessConn() }
+
+// Room is how many bytes CALLS may hold: what was asked for, or less on a small disk.
+func (b *Broker) Room() int64 { return b.room }
+
+// Creds is the file with the key of services and commands.
+func (b *Broker) Creds() string { return b.creds }
+
+// Guests reports whether clients without credentials may listen to calls.
+func (b *Broker) Guests() bool { return b.guests }
+
+// URL is where other clients connect, empty where the server does not listen.
+func (b *Broker) URL() string {
+	if a := b.server.Addr(); a != nil {
+		return "nats://" + a.String()
+	}
+	return ""
+}
+
+// Health is nil while the store can write. A stream that met an I/O error (a full disk) is frozen until the server
+// is started anew; publishing to it only times out, so this is the one place that says why.
+func (b *Broker) Health() error {
+	h := b.server.Healthz(&server.HealthzOptions{})
+	if h.Error == "" || h.Status == "ok" {
+		return nil
+	}
+	return errors.New(h.Error)
+}
+
+// Stop shuts the server down and frees the data folder. Clients must have been closed before: what they publish
+// afterwards is neither stored nor refused.
+func (b *Broker) Stop() error {
+	b.server.Shutdown()
+	b.server.WaitForShutdown()
+	return b.lock.Unlock()
+}

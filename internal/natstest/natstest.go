@@ -1,0 +1,100 @@
+// Package natstest is a real NATS server inside a test: the embedded broker as it ships, in a folder of the test's
+// own, with fsync. It never ships.
+package natstest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/callbus/callbus/internal/broker"
+	"github.com/callbus/callbus/internal/stream"
+)
+
+// Room is what CALLS may hold in a test, in bytes.
+const Room = 16 << 20
+
+// Server is a broker that can be restarted under its clients.
+type Server struct {
+	t      testing.TB
+	dir    string
+	listen string
+	broker *broker.Broker
+}
+
+// Start starts a server on a free loopback port and stops it with the test.
+func Start(t testing.TB) *Server {
+	t.Helper()
+	s := &Server{t: t, dir: t.TempDir(), listen: "127.0.0.1:0"}
+	s.start()
+	s.listen = s.broker.URL()[len("nats://"):]
+	t.Cleanup(func() {
+		if s.broker != nil {
+			s.Stop()
+		}
+	})
+	return s
+}
+
+func (s *Server) start() {
+	s.t.Helper()
+	b, err := broker.Start(broker.Options{Dir: s.dir, Listen: s.listen, Room: Room})
+	if err != nil {
+		s.t.Fatalf("start the broker: %v", err)
+	}
+	s.broker = b
+}
+
+// Stop stops the server; Restart starts it again on the same port and store.
+func (s *Server) Stop() {
+	s.t.Helper()
+	if err := s.broker.Stop(); err != nil {
+		s.t.Errorf("stop the broker: %v", err)
+	}
+	s.broker = nil
+}
+
+// Restart stops the server, if it runs, and starts it on the same port and store.
+func (s *Server) Restart() {
+	s.t.Helper()
+	if s.broker != nil {
+		s.Stop()
+	}
+	s.start()
+}
+
+// URL is where clients connect, also across restarts.
+func (s *Server) URL() string { return "nats://" + s.listen }
+
+// Creds is the file with the key of services.
+func (s *Server) Creds() string { return s.dir + "/" + broker.CredsFile }
+
+// Connect connects a service over TCP; the connection is closed with the test.
+func (s *Server) Connect() *nats.Conn {
+	s.t.Helper()
+	nc, err := stream.Connect(stream.ConnectOptions{Name: s.t.Name(), URL: s.URL(), Creds: s.Creds()})
+	if err != nil {
+		s.t.Fatalf("connect: %v", err)
+	}
+	s.t.Cleanup(nc.Close)
+	return nc
+}
+
+// Declared is Connect with ingest's streams declared.
+func (s *Server) Declared() *nats.Conn {
+	s.t.Helper()
+	nc := s.Connect()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	js, err := jetstream.New(nc)
+	if err == nil {
+		_, err = stream.DeclareIngest(ctx, js, Room, 1)
+	}
+	if err != nil {
+		s.t.Fatalf("declare the streams: %v", err)
+	}
+	return nc
+}

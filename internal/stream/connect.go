@@ -1,0 +1,81 @@
+package stream
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// ConnectOptions say how to reach NATS.
+type ConnectOptions struct {
+	Name   string                        // of the client, as the server's monitoring shows it
+	URL    string                        // "nats://a,nats://b"; empty with InProcess
+	Creds  string                        // file: a .creds file (JWT and seed), or an nkey seed like the embedded broker's nats.creds
+	CA     string                        // file with the certificate authority of a TLS server
+	Notify func(event string, err error) // connected, disconnected, reconnected, closed, error; may be nil
+
+	InProcess nats.InProcessConnProvider // the embedded broker
+}
+
+// Connect returns a connection that never gives up and never buffers: what could not be sent fails at once, so that
+// nothing is sent later which a phone was told had failed. The server need not be there yet.
+func Connect(o ConnectOptions) (*nats.Conn, error) {
+	notify := o.Notify
+	if notify == nil {
+		notify = func(string, error) {}
+	}
+	opts := []nats.Option{
+		nats.Name(o.Name),
+		nats.MaxReconnects(-1),
+		nats.ReconnectWait(250 * time.Millisecond),
+		nats.ReconnectJitter(100*time.Millisecond, 100*time.Millisecond),
+		nats.ReconnectBufSize(-1),
+		nats.RetryOnFailedConnect(true),
+		// A frozen or unplugged server is noticed within 20 s.
+		nats.PingInterval(10 * time.Second),
+		nats.ConnectHandler(func(*nats.Conn) { notify("connected", nil) }),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { notify("disconnected", err) }),
+		nats.ReconnectHandler(func(*nats.Conn) { notify("reconnected", nil) }),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { notify("error", err) }),
+	}
+	if o.InProcess != nil {
+		opts = append(opts, nats.InProcessServer(o.InProcess))
+	}
+	if o.CA != "" {
+		opts = append(opts, nats.RootCAs(o.CA))
+	}
+	if o.Creds != "" {
+		auth, err := credentials(o.Creds)
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, auth)
+	}
+	nc, err := nats.Connect(o.URL, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to NATS: %w", err)
+	}
+	return nc, nil
+}
+
+func credentials(file string) (nats.Option, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("NATS credentials: %w", err)
+	}
+	if bytes.Contains(text, []byte("USER JWT")) {
+		return nats.UserCredentials(file), nil
+	}
+	auth, err := nats.NkeyOptionFromSeed(file)
+	if err != nil {
+		return nil, fmt.Errorf("NATS credentials in %s: %w", file, err)
+	}
+	return auth, nil
+}
+
+// ErrAway says that NATS cannot be reached at the moment.
+var ErrAway = errors.New("NATS is away")

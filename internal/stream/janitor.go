@@ -1,0 +1,159 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	keepCalls = 30 * day
+	// CALLS is swept from highWater down to lowWater per cent of its room.
+	highWater, lowWater = 80, 70
+)
+
+// Janitor keeps room in CALLS. The stream itself drops nothing: only what every target has ended may go, and it goes
+// from the front, when it is 30 days old or the store is 80 % full.
+type Janitor struct {
+	js  jetstream.JetStream
+	now func() time.Time
+}
+
+// NewJanitor makes a janitor. Any adapter may run one, several at once do no harm.
+func NewJanitor(nc *nats.Conn) (*Janitor, error) {
+	js, err := jetstream.New(nc)
+	return &Janitor{js: js, now: time.Now}, err
+}
+
+// Sweep purges what may go, and returns how many events it was. Errors: NATS; nothing is purged then.
+func (j *Janitor) Sweep(ctx context.Context) (purged uint64, err error) {
+	calls, err := j.js.Stream(ctx, Calls)
+	if err != nil {
+		return 0, fmt.Errorf("look at stream %s: %w", Calls, err)
+	}
+	info := calls.CachedInfo()
+	ended, err := j.endedByAll(ctx, calls)
+	if err != nil || ended < info.State.FirstSeq {
+		return 0, err
+	}
+	old, err := oldest(ctx, calls, info.State, ended, j.now().Add(-keepCalls))
+	if err != nil {
+		return 0, err
+	}
+	last := max(old, crowded(info))
+	last = min(last, ended)
+	if last < info.State.FirstSeq {
+		return 0, nil
+	}
+	if err := calls.Purge(ctx, jetstream.WithPurgeSequence(last+1)); err != nil {
+		return 0, fmt.Errorf("purge %s up to %d: %w", Calls, last, err)
+	}
+	return last + 1 - info.State.FirstSeq, nil
+}
+
+// endedByAll is the last sequence in CALLS that every lane of every registered target has acknowledged. A target
+// whose lane is not there yet holds everything.
+func (j *Janitor) endedByAll(ctx context.Context, calls jetstream.Stream) (uint64, error) {
+	registry, err := j.js.KeyValue(ctx, bucket)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("open the registry of targets: %w", err)
+	}
+	names, err := targetNames(ctx, registry)
+	if err != nil || len(names) == 0 {
+		return 0, err
+	}
+	ended := ^uint64(0)
+	for _, name := range names {
+		set, err := readSet(ctx, registry, name)
+		if err != nil {
+			return 0, err
+		}
+		for i := range set.Lanes {
+			floor, err := ackFloor(ctx, calls, consumerName(name, set.laneName(i)))
+			if err != nil {
+				return 0, err
+			}
+			ended = min(ended, floor)
+		}
+	}
+	return ended, nil
+}
+
+func ackFloor(ctx context.Context, calls jetstream.Stream, consumer string) (uint64, error) {
+	c, err := calls.Consumer(ctx, consumer)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("look at lane %s: %w", consumer, err)
+	}
+	return c.CachedInfo().AckFloor.Stream, nil
+}
+
+// oldest is the last sequence, up to limit, that was stored before a point in time. The sequences have no gaps but
+// those that a deletion by hand made, so a search by halves finds it in some twenty looks.
+func oldest(ctx context.Context, calls jetstream.Stream, state jetstream.StreamState, limit uint64, before time.Time) (uint64, error) {
+	if state.Msgs == 0 || !state.FirstTime.Before(before) {
+		return 0, nil
+	}
+	var failed error
+	n := sort.Search(int(limit-state.FirstSeq+1), func(i int) bool {
+		m, err := calls.GetMsg(ctx, state.FirstSeq+uint64(i))
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return true // a gap that somebody made by hand: rather keep too much
+		}
+		if err != nil {
+			failed = err
+			return true
+		}
+		return !m.Time.Before(before)
+	})
+	if failed != nil {
+		return 0, fmt.Errorf("look for old events: %w", failed)
+	}
+	return state.FirstSeq + uint64(n) - 1, nil
+}
+
+// crowded is the last sequence that has to go for CALLS to shrink to lowWater, 0 while it is below highWater.
+func crowded(info *jetstream.StreamInfo) uint64 {
+	room, used := info.Config.MaxBytes, int64(info.State.Bytes)
+	if room <= 0 || used < room/100*highWater {
+		return 0
+	}
+	surplus := float64(used-room/100*lowWater) / float64(used)
+	return info.State.FirstSeq + uint64(surplus*float64(info.State.Msgs))
+}
+
+// ForgetTarget frees what a target that is gone has kept from being purged: its entry in the registry and its lanes.
+// Its endings stay. Errors: there is no such target, NATS.
+func ForgetTarget(ctx context.Context, nc *nats.Conn, name string) error {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return err
+	}
+	registry, err := js.KeyValue(ctx, bucket)
+	if err != nil {
+		return fmt.Errorf("open the registry of targets: %w", err)
+	}
+	set, err := readSet(ctx, registry, name)
+	if err != nil {
+		names, _ := targetNames(ctx, registry)
+		return fmt.Errorf("%w (there are: %s)", err, strings.Join(names, ", "))
+	}
+	for i := range set.Lanes {
+		err := js.DeleteConsumer(ctx, Calls, consumerName(name, set.laneName(i)))
+		if err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+			return fmt.Errorf("remove lane %d of target %s: %w", i, name, err)
+		}
+	}
+	return registry.Delete(ctx, name)
+}

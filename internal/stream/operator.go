@@ -1,0 +1,120 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/callbus/callbus/internal/call"
+	"github.com/callbus/callbus/internal/verdict"
+)
+
+// Tail tells the events as they come, calls and, with credentials, phones; it returns once it listens. Messages that
+// are no events are left out.
+func Tail(nc *nats.Conn, tell func(call.Event)) error {
+	_, err := nc.Subscribe("calls.>", func(m *nats.Msg) {
+		if e, err := Decode(m.Data); err == nil {
+			tell(e)
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("listen to calls: %w", err)
+	}
+	return nc.Flush()
+}
+
+// DeadLetter is an event that a target will never take, and its number, by which an operator names it.
+type DeadLetter struct {
+	Ended
+	Number uint64
+}
+
+// DeadLetters tells what is dead, oldest first.
+func DeadLetters(ctx context.Context, nc *nats.Conn, tell func(DeadLetter)) error {
+	ends, err := endingsOf(ctx, nc)
+	if err != nil {
+		return err
+	}
+	return readEndings(ctx, ends, endingSubject(verdict.Dead.String(), "*", "*"), nil, func(e Ended) {
+		tell(DeadLetter{Ended: e, Number: e.stored})
+	})
+}
+
+// ErrNoDeadLetter says that there is no dead letter with that number.
+var ErrNoDeadLetter = errors.New("no dead letter has this number")
+
+// FindDeadLetter reads one dead letter. Errors: ErrNoDeadLetter, NATS.
+func FindDeadLetter(ctx context.Context, nc *nats.Conn, number uint64) (DeadLetter, error) {
+	ends, err := endingsOf(ctx, nc)
+	if err != nil {
+		return DeadLetter{}, err
+	}
+	return findDead(ctx, ends, number)
+}
+
+func findDead(ctx context.Context, ends jetstream.Stream, number uint64) (DeadLetter, error) {
+	raw, err := ends.GetMsg(ctx, number)
+	if errors.Is(err, jetstream.ErrMsgNotFound) || number == 0 {
+		return DeadLetter{}, ErrNoDeadLetter
+	}
+	if err != nil {
+		return DeadLetter{}, fmt.Errorf("read dead letter %d: %w", number, err)
+	}
+	e, err := decodeEnding(raw.Data, raw.Sequence)
+	if err != nil || e.Kind != verdict.Dead {
+		return DeadLetter{}, ErrNoDeadLetter
+	}
+	return DeadLetter{Ended: e, Number: raw.Sequence}, nil
+}
+
+// Retry sends a dead letter to its target once more, behind what waits there, and removes the letter: the event ends
+// anew. The id of the message is made of the letter's number, so that asking twice sends once. Errors:
+// ErrNoDeadLetter, NATS.
+func Retry(ctx context.Context, nc *nats.Conn, number uint64) error {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return err
+	}
+	ends, err := endingsOf(ctx, nc)
+	if err != nil {
+		return err
+	}
+	letter, err := findDead(ctx, ends, number)
+	if err != nil {
+		return err
+	}
+	if !letter.Event.Type.Known() {
+		return fmt.Errorf("dead letter %d holds no event: %s", number, letter.Why)
+	}
+	m, err := encode(AgainSubject(letter.Target, letter.Event.Type), letter.Event)
+	if err != nil {
+		return err
+	}
+	id := letter.Event.ID + ".again." + strconv.FormatUint(number, 10)
+	if _, err := js.PublishMsg(ctx, m, jetstream.WithMsgID(id), jetstream.WithExpectStream(Calls)); err != nil {
+		return fmt.Errorf("send dead letter %d again: %w", number, err)
+	}
+	if err := ends.DeleteMsg(ctx, number); err != nil {
+		return fmt.Errorf("dead letter %d is on its way again, but could not be removed: %w", number, err)
+	}
+	return nil
+}
+
+func endingsOf(ctx context.Context, nc *nats.Conn) (jetstream.Stream, error) {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return nil, err
+	}
+	ends, err := js.Stream(ctx, Endings)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil, errors.New("no adapter has worked on this NATS yet: there is no stream " + Endings)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look at stream %s: %w", Endings, err)
+	}
+	return ends, nil
+}

@@ -1,0 +1,173 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/callbus/callbus/internal/call"
+)
+
+const (
+	// dedupWindow is how long the server remembers an id. A message that is sent again later would be stored twice.
+	dedupWindow = 2 * time.Minute
+	// patience is how long a phone waits for its event to be stored: phones give up soon, and never retry.
+	patience = 2 * time.Second
+	// oneTry is how long one publish waits for its PubAck before it is sent again with the same id. A store that
+	// fsyncs answers in 0.3 to 20 ms.
+	oneTry = 700 * time.Millisecond
+	// doors is the number of locks that keep each line's order; lines share them by hash.
+	doors = 512
+)
+
+// ErrUnsettled says that an event may or may not have been stored: its answer did not come in time.
+var ErrUnsettled = errors.New("the store did not answer in time")
+
+// Publisher puts events on the stream, each line's in the order of their ids and times.
+type Publisher struct {
+	nc     *nats.Conn
+	js     jetstream.JetStream
+	site   string
+	seed   maphash.Seed
+	doors  [doors]door
+	closed atomic.Pointer[error]
+}
+
+// door lets one event of its lines through at a time. The waiters of a Go channel are served first come, first
+// served; those of a mutex are not.
+type door struct {
+	turn chan struct{}
+	// unsettled is an event whose PubAck never came. It is sent again, with its own id, before the next one: had it
+	// been lost, it would otherwise stand behind what came later.
+	unsettled *pending
+}
+
+// pending is a message on its way: where it is stored, and where its live copy goes.
+type pending struct {
+	msg   *nats.Msg
+	live  string
+	since time.Time
+}
+
+// NewPublisher makes a publisher for one site. The streams must have been declared.
+func NewPublisher(nc *nats.Conn, site string) (*Publisher, error) {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return nil, err
+	}
+	p := &Publisher{nc: nc, js: js, site: site, seed: maphash.MakeSeed()}
+	for i := range p.doors {
+		p.doors[i].turn = make(chan struct{}, 1)
+	}
+	return p, nil
+}
+
+// Refuse makes every further Publish fail at once: the store is known to be out of order.
+func (p *Publisher) Refuse(why error) { p.closed.Store(&why) }
+
+// Publish stamps id, time and site on the event, and returns it once it is on disk; the live copy is sent after that.
+// It takes 2 s at most. Errors: ErrAway, ErrUnsettled (it may be delivered all the same), the store is full, or what
+// Refuse was told.
+func (p *Publisher) Publish(ctx context.Context, e call.Event) (call.Event, error) {
+	if err := p.ready(); err != nil {
+		return e, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	d := &p.doors[maphash.String(p.seed, string(e.Line))%doors]
+	select {
+	case d.turn <- struct{}{}:
+		defer func() { <-d.turn }()
+	case <-ctx.Done():
+		return e, fmt.Errorf("%w: the line's last event is still being stored", ErrUnsettled)
+	}
+	if err := p.settle(ctx, d); err != nil {
+		return e, err
+	}
+	return p.through(ctx, d, e)
+}
+
+func (p *Publisher) ready() error {
+	if why := p.closed.Load(); why != nil {
+		return *why
+	}
+	if !p.nc.IsConnected() {
+		return ErrAway
+	}
+	return nil
+}
+
+// settle sends the door's unsettled event again. One that is older than the server's memory of ids is given up: it
+// could be stored a second time, and its phone was told that it failed.
+func (p *Publisher) settle(ctx context.Context, d *door) error {
+	if d.unsettled == nil {
+		return nil
+	}
+	if time.Since(d.unsettled.since) < dedupWindow-10*time.Second {
+		if err := p.store(ctx, d.unsettled); err != nil {
+			return fmt.Errorf("the line's last event comes first: %w", err)
+		}
+	}
+	d.unsettled = nil
+	return nil
+}
+
+func (p *Publisher) through(ctx context.Context, d *door, e call.Event) (call.Event, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return e, fmt.Errorf("make an id: %w", err)
+	}
+	e.ID, e.Time, e.Site = id.String(), time.Now().UTC().Truncate(time.Microsecond), p.site
+	m, err := encode(Subject(e.Type), e)
+	if err != nil {
+		return e, err
+	}
+	m.Header.Set(nats.MsgIdHdr, e.ID)
+	it := &pending{msg: m, live: LiveSubject(e.Line, e.Type), since: time.Now()}
+	err = p.store(ctx, it)
+	if errors.Is(err, ErrUnsettled) {
+		d.unsettled = it
+	}
+	return e, err
+}
+
+// store returns nil once the message is on disk, and sends the live copy then. A late answer is not a failure: the
+// same id is sent again until the patience is at its end.
+func (p *Publisher) store(ctx context.Context, it *pending) error {
+	for {
+		try, cancel := context.WithTimeout(ctx, oneTry)
+		_, err := p.js.PublishMsg(try, it.msg, jetstream.WithRetryAttempts(0))
+		cancel()
+		switch {
+		case err == nil:
+			// At most once, to whoever watches one line: the stream has it.
+			_ = p.nc.PublishMsg(&nats.Msg{Subject: it.live, Header: it.msg.Header, Data: it.msg.Data})
+			return nil
+		case refused(err):
+			return fmt.Errorf("store the event: %w", err)
+		case ctx.Err() != nil:
+			return ErrUnsettled
+		case p.ready() != nil:
+			// It may have been stored before the connection broke: the answer cannot come any more.
+			return fmt.Errorf("%w: %w", ErrUnsettled, p.ready())
+		}
+		time.Sleep(5 * time.Millisecond) // an error that comes at once must not spin
+	}
+}
+
+// refused reports whether the message is certainly not stored.
+func refused(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) ||
+		errors.Is(err, jetstream.ErrNoStreamResponse) ||
+		errors.Is(err, nats.ErrReconnectBufExceeded) ||
+		errors.Is(err, nats.ErrMaxPayload) ||
+		errors.Is(err, nats.ErrBadSubject)
+}

@@ -1,0 +1,195 @@
+package stream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// LaneSet is what is in force for a target: one entry in the registry, the same for all adapters.
+type LaneSet struct {
+	Generation int    `json:"generation"` // counts the changes of Lanes; part of the consumers' names
+	Lanes      int    `json:"lanes"`      // = calls at once in the target
+	From       uint64 `json:"from"`       // sequence in CALLS that the target starts at
+}
+
+// TargetOptions describe one target to the stream.
+type TargetOptions struct {
+	Name     string
+	Sessions int           // lanes wanted; the set in force wins
+	AckWait  time.Duration // the longest call, and 5 s: after that a silent owner's message goes to another
+	// FromNow lets a target that is not the store's first begin with what comes; the first begins at the beginning.
+	FromNow bool
+}
+
+// Target is one reader of CALLS with its lanes and endings.
+type Target struct {
+	o     TargetOptions
+	nc    *nats.Conn
+	js    jetstream.JetStream
+	calls jetstream.Stream
+	ends  jetstream.Stream
+	set   LaneSet
+}
+
+// ErrNoCalls says that nobody has created CALLS yet: ingest owns it.
+var ErrNoCalls = errors.New("there is no stream CALLS yet: has an ingest been started on this NATS?")
+
+// OpenTarget declares the target in the registry, or joins the set in force, and makes its lanes' consumers. The
+// differences are lines for the log. Errors: ErrNoCalls, a name that cannot stand in a subject, NATS.
+func OpenTarget(ctx context.Context, nc *nats.Conn, o TargetOptions) (*Target, []string, error) {
+	if err := CheckTarget(o.Name); err != nil {
+		return nil, nil, err
+	}
+	t := &Target{o: o, nc: nc}
+	var err error
+	if t.js, err = jetstream.New(nc); err != nil {
+		return nil, nil, err
+	}
+	if t.calls, err = t.js.Stream(ctx, Calls); errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil, nil, ErrNoCalls
+	} else if err != nil {
+		return nil, nil, fmt.Errorf("look at stream %s: %w", Calls, err)
+	}
+	differences, err := declareAdapter(ctx, t.js, t.calls.CachedInfo().Config)
+	if err != nil {
+		return nil, nil, err
+	}
+	if t.ends, err = t.js.Stream(ctx, Endings); err != nil {
+		return nil, nil, fmt.Errorf("look at stream %s: %w", Endings, err)
+	}
+	if err := t.join(ctx); err != nil {
+		return nil, nil, err
+	}
+	if t.set.Lanes != o.Sessions {
+		differences = append(differences, fmt.Sprintf(
+			"target %s keeps its %d sessions (lanes), not the %d asked for: a change needs the order of all lines kept", o.Name, t.set.Lanes, o.Sessions))
+	}
+	return t, differences, nil
+}
+
+// Set is the set of lanes in force.
+func (t *Target) Set() LaneSet { return t.set }
+
+// join writes the target's first entry by compare-and-set, or takes what is there.
+func (t *Target) join(ctx context.Context) error {
+	registry, err := t.js.KeyValue(ctx, bucket)
+	if err != nil {
+		return fmt.Errorf("open the registry of targets: %w", err)
+	}
+	first, err := t.firstSet(ctx, registry)
+	if err != nil {
+		return err
+	}
+	value, err := json.Marshal(first)
+	if err != nil {
+		return err
+	}
+	if _, err = registry.Create(ctx, t.o.Name, value); err == nil {
+		t.set = first
+		return nil
+	}
+	if !errors.Is(err, jetstream.ErrKeyExists) {
+		return fmt.Errorf("declare target %s: %w", t.o.Name, err)
+	}
+	t.set, err = readSet(ctx, registry, t.o.Name)
+	return err
+}
+
+// firstSet is what a new target starts with. The first target of a store starts at its beginning, a later one with
+// what comes: nobody wants last month's calls to ring again in a second system.
+func (t *Target) firstSet(ctx context.Context, registry jetstream.KeyValue) (LaneSet, error) {
+	set := LaneSet{Generation: 1, Lanes: t.o.Sessions, From: 1}
+	others, err := targetNames(ctx, registry)
+	if err != nil {
+		return set, err
+	}
+	if t.o.FromNow || len(others) > 0 {
+		info, err := t.calls.Info(ctx)
+		if err != nil {
+			return set, fmt.Errorf("look at stream %s: %w", Calls, err)
+		}
+		set.From = info.State.LastSeq + 1
+	}
+	return set, nil
+}
+
+func targetNames(ctx context.Context, registry jetstream.KeyValue) ([]string, error) {
+	lister, err := registry.ListKeys(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list the targets: %w", err)
+	}
+	var names []string
+	for name := range lister.Keys() {
+		names = append(names, name)
+	}
+	return names, nil
+}
+
+func readSet(ctx context.Context, registry jetstream.KeyValue, target string) (LaneSet, error) {
+	var set LaneSet
+	entry, err := registry.Get(ctx, target)
+	if err != nil {
+		return set, fmt.Errorf("read target %s in the registry: %w", target, err)
+	}
+	if err := json.Unmarshal(entry.Value(), &set); err != nil {
+		return set, fmt.Errorf("read target %s in the registry: %w", target, err)
+	}
+	if set.Lanes < 1 || set.Generation < 1 {
+		return set, fmt.Errorf("the registry's entry of target %s makes no sense: %s", target, entry.Value())
+	}
+	return set, nil
+}
+
+// laneName is "<generation>-<number>": a lane of another generation has other lines, so it has another cursor.
+func (s LaneSet) laneName(i int) string { return fmt.Sprintf("%d-%d", s.Generation, i) }
+
+func consumerName(target, lane string) string { return "onec-" + target + "-" + lane }
+
+const (
+	priorityGroup = "owner"
+	// pinnedTTL is how long a lane's owner may be silent before another adapter takes the lane.
+	pinnedTTL = 5 * time.Second
+	// pullExpiry is how often an idle owner shows that it is there.
+	pullExpiry = 2 * time.Second
+	// pullSize is above 1 on purpose: fetching one at a time fell from 23,500 to 660 events/s, and MaxAckPending
+	// keeps the order anyway.
+	pullSize = 100
+)
+
+func (t *Target) consumer(ctx context.Context, lane string) (jetstream.Consumer, error) {
+	cfg := jetstream.ConsumerConfig{
+		Durable:        consumerName(t.o.Name, lane),
+		FilterSubjects: []string{"calls.*", AgainSubject(t.o.Name, "*")},
+		AckPolicy:      jetstream.AckExplicitPolicy,
+		AckWait:        t.o.AckWait,
+		MaxAckPending:  1, // the order of the lane and the number of calls at once, kept by the server
+		MaxDeliver:     -1,
+		DeliverPolicy:  jetstream.DeliverByStartSequencePolicy,
+		OptStartSeq:    max(t.set.From, 1),
+		PriorityPolicy: jetstream.PriorityPolicyPinned,
+		PriorityGroups: []string{priorityGroup},
+		PinnedTTL:      pinnedTTL,
+	}
+	there, err := t.calls.Consumer(ctx, cfg.Durable)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		there, err = t.calls.CreateConsumer(ctx, cfg)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("consumer of lane %s: %w", cfg.Durable, err)
+	}
+	if is := there.CachedInfo().Config.AckWait; is < cfg.AckWait {
+		// Only raised: another adapter with a longer call time-out counts on it.
+		updated := there.CachedInfo().Config
+		updated.AckWait = cfg.AckWait
+		if there, err = t.calls.UpdateConsumer(ctx, updated); err != nil {
+			return nil, fmt.Errorf("raise AckWait of lane %s: %w", cfg.Durable, err)
+		}
+	}
+	return there, nil
+}

@@ -1,0 +1,80 @@
+package deliver
+
+import (
+	"time"
+
+	"github.com/callbus/callbus/internal/call"
+	"github.com/callbus/callbus/internal/verdict"
+)
+
+// remembered bounds the memory of lines: a hostile phone may invent any number of them. A line that was forgotten is
+// told everything.
+const remembered = 10_000
+
+// The number of TelData for the end of a call; the smaller ones begin or continue it.
+const numberEnd = 4
+
+// rules say which events the target gets at all (docs/wire.md §3).
+type rules struct {
+	freshFor time.Duration
+	number   func(call.EventType) (int, bool)
+	lines    map[lineKey]lineState
+}
+
+type lineKey struct {
+	site string
+	line call.Line
+}
+
+// lineState is what the target knows of a line. The zero value: not known here, so nothing is kept from it.
+type lineState int
+
+const (
+	callOpen  lineState = iota + 1 // it was told of a ring, a dial or an answer
+	callEnded                      // it was told of the end
+	ringStale                      // the ring was too old to be told
+)
+
+func newRules(freshFor time.Duration, number func(call.EventType) (int, bool)) *rules {
+	r := &rules{freshFor: freshFor, number: number}
+	r.forget()
+	return r
+}
+
+func (r *rules) forget() { r.lines = map[lineKey]lineState{} }
+
+// skip says why the target does not get an event, or nothing.
+func (r *rules) skip(e call.Event, now time.Time) (why string) {
+	n, wanted := r.number(e.Type)
+	state := r.lines[lineKey{e.Site, e.Line}]
+	switch {
+	case !wanted:
+		return string(e.Type) + " has no number in TelData"
+	case n == numberEnd && state == callEnded:
+		return "the end of this line's call was told already"
+	case n == numberEnd && state == ringStale:
+		return "its ring was stale"
+	case r.freshFor > 0 && now.Sub(e.Time) > r.freshFor:
+		return "stale: older than " + r.freshFor.String()
+	}
+	return ""
+}
+
+// learn remembers what the target was told of a line.
+func (r *rules) learn(e call.Event, kind verdict.Kind) {
+	n, wanted := r.number(e.Type)
+	if !wanted {
+		return
+	}
+	if len(r.lines) >= remembered {
+		r.forget()
+	}
+	state := callOpen
+	switch {
+	case n == numberEnd:
+		state = callEnded
+	case kind == verdict.Skipped:
+		state = ringStale
+	}
+	r.lines[lineKey{e.Site, e.Line}] = state
+}

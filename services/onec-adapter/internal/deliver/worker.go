@@ -1,0 +1,279 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/callbus/callbus/internal/call"
+	"github.com/callbus/callbus/internal/verdict"
+)
+
+const (
+	// tries and between are the budget of a message's own failures: two tries within 5 s. A deadlock in 1C is over by
+	// then; a coding error repeats for ever.
+	tries   = 2
+	between = 1 * time.Second
+	// grace is how long after a stop an ending may take to be stored, beyond the call itself.
+	grace = 2 * time.Second
+	// recall is how far back a new owner looks for what its lines were told last. No call rings for longer.
+	recall = 2 * time.Hour
+	// pullAgain is the pause after a failed pull (NATS away).
+	pullAgain = 500 * time.Millisecond
+)
+
+// worker takes one lane's events, one after another.
+type worker struct {
+	*Deliverer
+	lane     Lane
+	rules    *rules
+	head     head
+	busyWith atomic.Pointer[string]
+}
+
+// head is the memory of the event at the front of the lane, while it is being tried.
+type head struct {
+	sequence uint64
+	attempts int
+	refusals int // failures that were the message's own
+	unsure   bool
+}
+
+func (w *worker) run(ctx context.Context) error {
+	// What is under way at a stop is finished: this context outlives the signal, and dies with the grace period.
+	work, cancel := outlive(ctx, w.o.Timeout+grace)
+	defer cancel()
+	for ctx.Err() == nil {
+		w.turn(ctx, work)
+	}
+	return w.lane.Close(work)
+}
+
+// outlive returns a context that ends a while after its parent.
+func outlive(parent context.Context, by time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(parent))
+	stop := context.AfterFunc(parent, func() { time.AfterFunc(by, cancel) })
+	return ctx, func() { stop(); cancel() }
+}
+
+// turn works on one event, or on none.
+func (w *worker) turn(ctx, work context.Context) {
+	p, err := w.gate.enter(ctx)
+	if err != nil {
+		return
+	}
+	defer p.done()
+	m, err := w.lane.Next(p.ctx)
+	if err != nil {
+		w.noMessage(ctx, p, err)
+		return
+	}
+	if ctx.Err() != nil {
+		w.handBack(m, 0)
+		return
+	}
+	w.work(work, p, m)
+}
+
+func (w *worker) noMessage(ctx context.Context, p pass, err error) {
+	w.lane.Pause()
+	w.gate.nothing(p)
+	if p.ctx.Err() == nil {
+		w.o.Log.Warn().Err(err).Str("lane", w.lane.Name()).Msg("lane.stalled: cannot pull, trying again")
+		pause(ctx, pullAgain)
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// work brings one event to its verdict and settles it.
+func (w *worker) work(ctx context.Context, p pass, m Message) {
+	line := string(m.Event().Line)
+	w.busyWith.Store(&line)
+	defer w.busyWith.Store(nil)
+	w.remember(ctx, m)
+	if why := w.kept(m); why.Kind != verdict.Undecided {
+		w.gate.nothing(p)
+		w.settle(ctx, m, tried{ending: verdict.Ending{Verdict: why, Unsure: w.head.unsure}})
+		return
+	}
+	ours, err := m.Ours(ctx)
+	if err != nil || !ours {
+		// Frozen for too long, or NATS is away: whoever it was delivered to since will work on it.
+		w.gate.nothing(p)
+		w.o.Log.Warn().Err(err).Str("lane", w.lane.Name()).Str("id", m.Event().ID).Msg("lane.fenced: not ours any more")
+		return
+	}
+	w.settle(ctx, m, w.call(ctx, p, m))
+}
+
+// remember prepares head and rules for a message.
+func (w *worker) remember(ctx context.Context, m Message) {
+	if m.TakenOver() {
+		w.rules.forget()
+		if err := w.lane.Recall(ctx, time.Now().Add(-recall), w.rules.learn); err != nil {
+			w.o.Log.Warn().Err(err).Str("lane", w.lane.Name()).Msg("lane.recall: what the lines were told last is not known")
+		}
+	}
+	if w.head.sequence != m.Sequence() {
+		// Somebody had it before us, and what came of it was never recorded.
+		w.head = head{sequence: m.Sequence(), unsure: m.Deliveries() > 1}
+	}
+}
+
+// kept is the verdict of a message that never reaches 1C.
+func (w *worker) kept(m Message) verdict.Verdict {
+	if err := m.Broken(); err != nil {
+		return verdict.Never(err.Error())
+	}
+	if m.Again() {
+		return verdict.Verdict{}
+	}
+	if why := w.rules.skip(m.Event(), time.Now()); why != "" {
+		return verdict.Skip(why)
+	}
+	return verdict.Verdict{}
+}
+
+// tried is the outcome of one try.
+type tried struct {
+	ending verdict.Ending
+	took   time.Duration
+}
+
+// call asks 1C once and turns what it says into a verdict.
+func (w *worker) call(ctx context.Context, p pass, m Message) tried {
+	w.head.attempts++
+	start := time.Now()
+	callCtx, cancel := context.WithTimeout(ctx, w.o.Timeout)
+	answer, err := w.receiver.Call(callCtx, m.Event())
+	cancel()
+	t := tried{took: time.Since(start)}
+	if err == nil {
+		w.gate.answered()
+		t.ending = w.ending(verdict.Done(), answer)
+		return t
+	}
+	t.ending = w.ending(w.judge(ctx, p, err, start), answer)
+	return t
+}
+
+func (w *worker) ending(v verdict.Verdict, answer string) verdict.Ending {
+	return verdict.Ending{Verdict: v, Attempts: w.head.attempts, Answer: answer, Unsure: w.head.unsure}
+}
+
+// judge turns a failed call into a verdict. The unsure mark of this try belongs to what follows from it: the next
+// try, or the dead letter.
+func (w *worker) judge(ctx context.Context, p pass, err error, start time.Time) verdict.Verdict {
+	blame, down := verdict.Target, false
+	var f verdict.Failure
+	if errors.As(err, &f) {
+		blame, down = f.Blame(), f.Down()
+		w.head.unsure = w.head.unsure || f.Unsure()
+	}
+	if blame == verdict.Unclear {
+		blame = w.whose(ctx, start)
+	}
+	if blame == verdict.Target {
+		return verdict.Later(w.gate.failed(p, down, err.Error()), err.Error())
+	}
+	w.gate.answered()
+	w.head.refusals++
+	if w.head.refusals < tries {
+		return verdict.Later(between, err.Error())
+	}
+	return verdict.Never(err.Error())
+}
+
+// whose decides a time-out or a broken connection: the message's if the target works for others meanwhile.
+func (w *worker) whose(ctx context.Context, start time.Time) verdict.Blame {
+	if w.gate.answeredSince(start) || w.receiver.Alive(ctx) == nil {
+		return verdict.Message
+	}
+	return verdict.Target
+}
+
+// settle writes the ending, or hands the message back.
+func (w *worker) settle(ctx context.Context, m Message, t tried) {
+	v := t.ending.Verdict
+	w.o.Observe(Outcome{Verdict: v.Kind, Call: t.took, Age: time.Since(m.Event().Time)})
+	if !v.Kind.Final() {
+		w.log(zerolog.WarnLevel, m, t)
+		w.handBack(m, v.After)
+		return
+	}
+	ended, err := m.End(ctx, t.ending, w.trouble(m))
+	switch {
+	case err != nil:
+		w.o.Log.Error().Err(err).Str("id", m.Event().ID).Msg("call.unended: it will be tried again, and marked unsure")
+	case !ended:
+		w.o.Log.Warn().Str("id", m.Event().ID).Str("lane", w.lane.Name()).Msg("call.ended_elsewhere: another adapter was faster")
+	default:
+		w.learn(m.Event(), v.Kind)
+		w.log(level(v.Kind), m, t)
+	}
+}
+
+func (w *worker) learn(e call.Event, k verdict.Kind) {
+	w.rules.learn(e, k)
+	w.head = head{}
+}
+
+// handBack returns the message to the lane. Where the gate has shut, the lane stops pulling first, so that it does
+// not come back into a hand that is closed.
+func (w *worker) handBack(m Message, after time.Duration) {
+	if shut, _ := w.gate.state(); shut || after == 0 {
+		w.lane.Pause()
+	}
+	if err := m.Later(after); err != nil {
+		w.o.Log.Warn().Err(err).Str("id", m.Event().ID).Msg("lane.handback: it comes back by itself after AckWait")
+	}
+}
+
+// trouble tells of an ending that cannot be stored, at most every ten seconds.
+func (w *worker) trouble(m Message) func(error) {
+	var last time.Time
+	return func(err error) {
+		if time.Since(last) < 10*time.Second {
+			return
+		}
+		last = time.Now()
+		w.o.Log.Error().Err(err).Str("lane", w.lane.Name()).Str("id", m.Event().ID).Msg("lane.stopped: the ending cannot be stored")
+	}
+}
+
+func level(k verdict.Kind) zerolog.Level {
+	switch k {
+	case verdict.Dead:
+		return zerolog.ErrorLevel
+	case verdict.Skipped:
+		return zerolog.DebugLevel
+	}
+	return zerolog.InfoLevel
+}
+
+// log writes the one wide line of an outcome.
+func (w *worker) log(l zerolog.Level, m Message, t tried) {
+	e := m.Event()
+	line := w.o.Log.WithLevel(l).Str("target", w.o.Target).Str("id", e.ID).Str("event", string(e.Type)).
+		Str("line", string(e.Line)).Stringer("remote", e.Remote.Number).
+		Dur("call_ms", t.took).Dur("age_ms", time.Since(e.Time)).Str("lane", w.lane.Name()).Int("attempts", t.ending.Attempts)
+	if t.ending.Unsure {
+		line = line.Bool("unsure", true)
+	}
+	if t.ending.Why != "" {
+		line = line.Str("why", t.ending.Why)
+	}
+	if t.ending.Answer != "" {
+		line = line.Str("answer", t.ending.Answer)
+	}
+	line.Msg("call." + t.ending.Kind.String())
+}
