@@ -1,0 +1,211 @@
+package onec
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/callbus/callbus/internal/call"
+	"github.com/callbus/callbus/internal/verdict"
+	"github.com/callbus/callbus/services/onec-adapter/internal/soap"
+)
+
+// aliveTimeout limits the question whether 1C is there: its answer decides about another call, so it must be quick.
+const aliveTimeout = 3 * time.Second
+
+// maxReturn bounds in runes what Call gives back of a return value: authors return whole JSON documents.
+const maxReturn = 500
+
+// Client calls one TelData service. It is safe for concurrent use.
+type Client struct {
+	config  Config
+	address address
+	calls   *soap.Client
+	reads   *soap.Client // of its own connections: a question about 1C must not wait behind hanging calls
+
+	describing singleflight.Group
+	mutex      sync.Mutex
+	plan       *Plan
+}
+
+// New checks the configuration. It does not speak to 1C.
+func New(config Config) (*Client, error) {
+	address, err := readURL(config.URL)
+	if err != nil {
+		return nil, err
+	}
+	if err := config.check(); err != nil {
+		return nil, err
+	}
+	options := soap.ClientOptions{User: config.User, Password: config.Password}
+	c := &Client{config: config.withDefaults(), address: address, reads: soap.NewClient(options)}
+	options.MaxConns = config.Sessions
+	c.calls = soap.NewClient(options)
+	return c, nil
+}
+
+// Close drops idle connections. Calls under way go on.
+func (c *Client) Close() {
+	c.calls.Close()
+	c.reads.Close()
+}
+
+// Describe reads the WSDL anew and works out the plan; a plan that works replaces the one in use. The error is a
+// *Failure; where the parameters are the reason it wraps a *MappingError, whose text has an override to paste.
+func (c *Client) Describe(ctx context.Context) (Plan, error) {
+	// The reading is shared by all who wait for it, so it must not die with the first of them.
+	shared := context.WithoutCancel(ctx)
+	result := c.describing.DoChan("wsdl", func() (any, error) { return c.describe(shared) })
+	select {
+	case <-ctx.Done():
+		return Plan{}, c.failure(evidence{cause: unreached, reading: true, err: ctx.Err()})
+	case r := <-result:
+		if r.Err != nil {
+			return Plan{}, r.Err
+		}
+		return r.Val.(Plan), nil
+	}
+}
+
+func (c *Client) describe(ctx context.Context) (Plan, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
+	defer cancel()
+	document, err := c.readWSDL(ctx)
+	if err != nil {
+		return Plan{}, err
+	}
+	plan, err := c.planOf(document)
+	if err != nil {
+		return Plan{}, c.failure(evidence{cause: misread, reading: true, err: err})
+	}
+	c.mutex.Lock()
+	c.plan = &plan
+	c.mutex.Unlock()
+	return plan, nil
+}
+
+func (c *Client) planOf(document []byte) (Plan, error) {
+	operation, err := soap.ParseWSDL(document, c.config.Operation)
+	if err != nil {
+		return Plan{}, err
+	}
+	version := soap.V11
+	if c.config.SOAP12 {
+		version = soap.V12
+	}
+	if !operation.Offers(version) {
+		return Plan{}, fmt.Errorf("the service does not offer %s, only the other version", version)
+	}
+	plan, err := newPlan(operation, c.config.Parameters)
+	plan.URL, plan.Version = c.address.shown, version
+	return plan, err
+}
+
+// readWSDL gives the document, or says why the answer is none.
+func (c *Client) readWSDL(ctx context.Context) ([]byte, error) {
+	reply, err := c.reads.Get(ctx, c.address.wsdl, soap.MaxWSDL)
+	if err != nil {
+		return nil, c.failure(evidence{cause: causeOf(err), reading: true, err: err})
+	}
+	if reply.Status == http.StatusOK && isWSDL(reply.Body) {
+		return reply.Body, nil
+	}
+	answer := soap.ReadAnswer(reply.Body)
+	return nil, c.failure(evidence{cause: answered, status: reply.Status, answer: answer, hint: reply.Location, reading: true})
+}
+
+// current gives the plan in use, reading it first if there is none.
+func (c *Client) current(ctx context.Context) (Plan, error) {
+	c.mutex.Lock()
+	plan := c.plan
+	c.mutex.Unlock()
+	if plan != nil {
+		return *plan, nil
+	}
+	return c.Describe(ctx)
+}
+
+// forget makes the next call read the WSDL again.
+func (c *Client) forget() {
+	c.mutex.Lock()
+	c.plan = nil
+	c.mutex.Unlock()
+}
+
+// Call brings one event to 1C and gives back what the operation returned, shortened to 500 runes.
+// The error is always a *Failure.
+func (c *Client) Call(ctx context.Context, e call.Event) (answer string, err error) {
+	number, known := EventNumber(e.Type)
+	if !known {
+		return "", noNumber(e.Type)
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
+	defer cancel()
+	plan, err := c.current(ctx)
+	if err != nil {
+		return "", err
+	}
+	returned, failure := c.post(ctx, plan, c.values(plan, e, number))
+	if failure != nil {
+		return "", failure
+	}
+	return soap.Shorten(returned.Text, maxReturn), nil
+}
+
+func (c *Client) post(ctx context.Context, plan Plan, values map[string]string) (soap.Answer, *Failure) {
+	op := plan.operation
+	envelope := soap.Envelope(plan.Version, op, values)
+	reply, err := c.calls.Post(ctx, c.address.post, plan.Version, op.Actions[plan.Version], envelope, nil)
+	if err != nil {
+		return soap.Answer{}, c.failure(evidence{cause: causeOf(err), err: err})
+	}
+	answer := soap.ReadAnswer(reply.Body)
+	if answer.Kind == soap.Returned && reply.Status >= 200 && reply.Status < 300 {
+		return answer, nil
+	}
+	if outdated(reply.Status, answer) {
+		c.forget()
+	}
+	return answer, c.failure(evidence{cause: answered, status: reply.Status, answer: answer, hint: reply.Location})
+}
+
+// outdated reports that the service may have changed under us: after an update (409), or where a Fault blames the
+// request. 1C's own words for that could not be confirmed, so the test is a wide one; being wrong costs one GET.
+func outdated(status int, a soap.Answer) bool {
+	if status == http.StatusConflict {
+		return true
+	}
+	return a.Kind == soap.Fault && (a.Code == "Client" || a.Code == "Sender" || containsAny(a.Text, []string{
+		"xdto", "параметр", "операци", "несоответствие тип", "не соответствует тип", "parameter", "operation", "type mismatch",
+	}))
+}
+
+// Alive asks for the WSDL and is content if it is one: the cheapest proof that web server, 1C and password are in
+// order, and it takes no part in anybody's calls.
+func (c *Client) Alive(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, aliveTimeout)
+	defer cancel()
+	_, err := c.readWSDL(ctx)
+	return err
+}
+
+func (c *Client) password() string {
+	if c.config.Password == nil {
+		return ""
+	}
+	return c.config.Password()
+}
+
+func noNumber(t call.EventType) *Failure {
+	return &Failure{
+		Label: "event", blame: verdict.Message, err: errNoNumber,
+		Why: fmt.Sprintf("the event %q has no number in the TelData service", string(t)),
+	}
+}
+
+var errNoNumber = errors.New("no such event in TelData")

@@ -1,0 +1,103 @@
+package onec
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// DefaultOperation is the operation of the original service.
+const DefaultOperation = "TelData"
+
+// DefaultTimeout is the limit of one call: twice what 1C waits for a free session (poolTimeout, 5 s), and what MIKO's
+// own daemon allows.
+const DefaultTimeout = 10 * time.Second
+
+// Config describes one target.
+type Config struct {
+	// URL of the publication, such as http://server/base/ws/teldata.1cws; it may end in ?wsdl. Credentials in it are
+	// refused: an URL goes into logs.
+	URL string
+	// User of the infobase; empty for a publication that has one in its connection string.
+	User string
+	// Password is a function so that no way of printing a Config can show it, and a changed password file is noticed.
+	// Nil is an empty password.
+	Password func() string
+	// Operation is DefaultOperation if empty.
+	Operation string
+	// SOAP12 speaks SOAP 1.2 instead of 1.1.
+	SOAP12 bool
+	// Timeout of one call, DefaultTimeout if 0.
+	Timeout time.Duration
+	// Sessions is the most calls at once, 0 for no limit. The lanes keep it anyway; this keeps it against mistakes.
+	Sessions int
+	// Parameters says where the service's parameters come from, by name: "event", "remote", "line", or a constant
+	// after an equals sign ("=office"). It comes before what the client finds out by itself.
+	Parameters map[string]string
+	// Lines turns a SIP login into the internal number that 1C knows.
+	Lines map[string]string
+}
+
+// address is a configured URL, taken apart once.
+type address struct {
+	post, wsdl, shown string
+}
+
+// readURL never repeats the URL in an error: a password may stand in it.
+func readURL(raw string) (address, error) {
+	u, err := url.Parse(strings.TrimSpace(raw))
+	if err != nil {
+		return address{}, errors.New("the URL of 1C cannot be read; want http://server/base/ws/teldata.1cws")
+	}
+	if u.User != nil {
+		return address{}, errors.New("the URL of 1C must not hold a user or a password, because URLs go into logs; " +
+			"give them as user and password file")
+	}
+	if u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+		return address{}, errors.New("the URL of 1C must begin with http:// or https:// and name a server; " +
+			"want http://server/base/ws/teldata.1cws")
+	}
+	return addressOf(u), nil
+}
+
+// addressOf drops a ?wsdl from the address of the calls, in any case, and keeps any other query.
+func addressOf(u *url.URL) address {
+	var rest []string
+	for _, part := range strings.Split(u.RawQuery, "&") {
+		if name, _, _ := strings.Cut(part, "="); part != "" && !strings.EqualFold(name, "wsdl") {
+			rest = append(rest, part)
+		}
+	}
+	u.Fragment, u.RawFragment = "", ""
+	u.RawQuery = strings.Join(rest, "&")
+	a := address{post: u.String()}
+	u.RawQuery = strings.Join(append(rest, "wsdl"), "&")
+	a.wsdl = u.String()
+	u.RawQuery = ""
+	a.shown = u.String()
+	return a
+}
+
+func (c Config) withDefaults() Config {
+	if c.Operation == "" {
+		c.Operation = DefaultOperation
+	}
+	if c.Timeout <= 0 {
+		c.Timeout = DefaultTimeout
+	}
+	return c
+}
+
+func (c Config) check() error {
+	if strings.Contains(c.User, ":") {
+		return fmt.Errorf("the user %q has a colon, which Basic authentication cannot carry", c.User)
+	}
+	for name, value := range c.Parameters {
+		if _, err := readSource(value); err != nil {
+			return fmt.Errorf("parameters: %s: %w", name, err)
+		}
+	}
+	return nil
+}

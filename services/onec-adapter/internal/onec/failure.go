@@ -1,0 +1,272 @@
+package onec
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/callbus/callbus/internal/verdict"
+	"github.com/callbus/callbus/services/onec-adapter/internal/soap"
+)
+
+// Failure is what every failed call gives. It implements verdict.Failure: it knows whose failure it is.
+type Failure struct {
+	// Label names the row of the table, for metrics: "unauthorized", "fault", "timeout".
+	Label string
+	// Status of HTTP, 0 where there was no answer.
+	Status int
+	// Why is for the operator: in English, with 1C's own words shortened. It never holds a password.
+	Why string
+
+	blame        verdict.Blame
+	unsure, down bool
+	err          error
+}
+
+var _ verdict.Failure = (*Failure)(nil)
+
+// Error is Why.
+func (f *Failure) Error() string { return f.Why }
+
+// Unwrap gives the cause, where there is one.
+func (f *Failure) Unwrap() error { return f.err }
+
+// Blame says whose failure it is.
+func (f *Failure) Blame() verdict.Blame { return f.blame }
+
+// Unsure reports that 1C may have processed the call.
+func (f *Failure) Unsure() bool { return f.unsure }
+
+// Down reports that nobody listens there.
+func (f *Failure) Down() bool { return f.down }
+
+// cause is how far a call came. The first four end before anything was sent.
+type cause string
+
+const (
+	refused   cause = "refused"   // the connection was refused
+	lookup    cause = "lookup"    // the name of the server is unknown
+	insecure  cause = "insecure"  // TLS failed
+	unreached cause = "unreached" // anything else before the first byte of the request
+	timedOut  cause = "timed out" // no answer in time
+	stopped   cause = "stopped"   // we ended the call ourselves
+	broken    cause = "broken"    // the connection broke while we waited
+	answered  cause = "answered"  // there was an answer of HTTP
+	misread   cause = "misread"   // the WSDL is none, or does not fit
+)
+
+// evidence is all that is known of a failed call.
+type evidence struct {
+	cause   cause
+	status  int
+	answer  soap.Answer
+	hint    string // where a redirect points
+	reading bool   // it was the WSDL that was asked for, not a call
+	err     error
+}
+
+// row is one line of the table. What is left out fits everything.
+type row struct {
+	label    string
+	causes   []cause
+	statuses [2]int // from, to
+	kinds    []soap.Kind
+	texts    []string // lower case, any of them; in an error's text, never in a return value
+	blame    verdict.Blame
+	unsure   bool
+	down     bool
+	means    string
+}
+
+var (
+	bySOAP     = []soap.Kind{soap.Fault}
+	byPlatform = []soap.Kind{soap.Exception}
+	byAnyWords = []soap.Kind{soap.Fault, soap.Exception, soap.HTML, soap.Other}
+	byPage     = []soap.Kind{soap.HTML}
+)
+
+// failures is the one table of status × body × text → whose failure it is. The first row that fits decides.
+//
+//	the target's    no budget: nothing is thrown away because 1C is down, full, locked or set up wrongly
+//	the message's   two tries, then a dead letter
+//	unclear         the message's if the target works for others, else the target's
+//
+// Texts come before statuses, because 1C says the same thing under several: a locked base was seen with 403, a missing
+// licence is reported with 500 and 406. Sources: facts collected from public projects (docs/adr/0004); texts marked (k)
+// are general knowledge of the platform and could not be confirmed on the wire.
+var failures = []row{
+	// Nothing was sent.
+	{label: "refused", causes: []cause{refused}, down: true, means: "nobody listens at this address"},
+	{label: "lookup", causes: []cause{lookup}, means: "the name of the server cannot be found"},
+	{label: "tls", causes: []cause{insecure}, means: "no secure connection"},
+	{label: "unreached", causes: []cause{unreached}, means: "the server cannot be reached"},
+	{label: "description", causes: []cause{misread}, means: "the description of the service"},
+	// Sent, and no answer.
+	{label: "timeout", causes: []cause{timedOut}, blame: verdict.Unclear, unsure: true, means: "no answer in time; 1C may have processed the call"},
+	{label: "stopped", causes: []cause{stopped}, blame: verdict.Unclear, unsure: true, means: "the call was broken off on our side; 1C may have processed it"},
+	{label: "broken", causes: []cause{broken}, blame: verdict.Unclear, unsure: true, means: "the connection broke in mid-call; 1C may have processed it"},
+	// What 1C says of itself, under any status.
+	{label: "locked", kinds: byAnyWords, texts: []string{
+		"начало сеанса с информационной базой запрещено", // 403, exception JSON
+		"информационная база заблокирована",              // (k)
+		"монопольн", // (k) exclusive mode
+	}, means: "the infobase is locked for maintenance"},
+	{label: "licence", kinds: byAnyWords, texts: []string{
+		"свободной лицензии", "не найдена лицензия", "лицензия не найдена", "ключ защиты программы",
+		"license not found", "license is not found", "free license", "no license", // (k)
+	}, means: "1C has no free licence"},
+	{label: "session", kinds: byAnyWords, texts: []string{
+		"истекло время ожидания сеанса",             // 406, exception XML
+		"заголовок управления сеансами",             // 400 or 404 where reuseSessions="use"
+		"сеанс отсутствует или удален",              // 500?
+		"сеанс работы завершен",                     // 500?
+		"превышено максимальное количество сеансов", // (k)
+	}, means: "1C has no session for the call"},
+	{label: "updating", kinds: byAnyWords, texts: []string{
+		"различаются версии клиента и сервера", // 409, HTML
+	}, means: "the 1C platform is being updated"},
+	{label: "lock", kinds: byAnyWords, texts: []string{
+		"ошибка блокировки данных", "конфликт блокировок", "deadlock", "взаимоблокировк",
+		"предоставления блокировки", "lock request time", "lock timeout", // (k)
+	}, means: "a lock in the database of 1C"},
+	// A proxy may have passed the call on before it gave up.
+	{label: "gateway", statuses: [2]int{502, 502}, unsure: true, means: "the web server has lost 1C behind it; 1C may have processed the call"},
+	{label: "gateway", statuses: [2]int{504, 504}, unsure: true, means: "the web server got no answer of 1C in time; 1C may have processed the call"},
+	{label: "unavailable", statuses: [2]int{503, 503}, means: "1C is not available behind the web server"},
+	// The web server's and the publication's statuses.
+	{label: "redirect", statuses: [2]int{300, 399}, means: "a redirect, which is not followed; is the URL right"},
+	{label: "unauthorized", statuses: [2]int{401, 401}, means: "1C does not accept the user or the password"},
+	{label: "forbidden", statuses: [2]int{403, 403}, means: "1C or its web server refuses access; rights of the user, or the address is not allowed"},
+	{label: "absent", statuses: [2]int{404, 405}, means: "no web service is published at this URL"},
+	{label: "proxy", statuses: [2]int{407, 407}, means: "a proxy stands between and wants a password"},
+	{label: "full", statuses: [2]int{406, 406}, means: "1C had no free session in time"},
+	{label: "updating", statuses: [2]int{409, 409}, means: "1C is being updated"},
+	{label: "absent", statuses: [2]int{410, 410}, means: "no web service is published at this URL any more"},
+	{label: "throttled", statuses: [2]int{429, 429}, means: "too many calls for the web server"},
+	{label: "unexpected", statuses: [2]int{501, 599}, unsure: true, means: "an error of the web server"},
+	// What is left: 2xx, 400, 500 and rare 4xx, told apart by the body.
+	{label: "fault", kinds: bySOAP, blame: verdict.Message, means: "1C refused"},
+	{label: "exception", statuses: [2]int{400, 499}, kinds: byPlatform, blame: verdict.Message, means: "1C refused"},
+	{label: "page", kinds: byPage, means: "a web page instead of an answer"},
+	{label: "exception", kinds: byPlatform, blame: verdict.Unclear, means: "1C failed"},
+	{label: "unexpected", statuses: [2]int{413, 414}, blame: verdict.Message, means: "the call is too large for the web server"},
+	{label: "unexpected", blame: verdict.Unclear, unsure: true, means: "not an answer of 1C; it may have processed the call"},
+}
+
+// judge finds the row.
+func judge(e evidence) row {
+	for _, r := range failures {
+		if r.fits(e) {
+			return r
+		}
+	}
+	return failures[len(failures)-1]
+}
+
+func (r row) fits(e evidence) bool {
+	if len(r.causes) > 0 || e.cause != answered {
+		return slices.Contains(r.causes, e.cause)
+	}
+	if r.statuses[0] > 0 && (e.status < r.statuses[0] || e.status > r.statuses[1]) {
+		return false
+	}
+	if len(r.kinds) > 0 && !slices.Contains(r.kinds, e.answer.Kind) {
+		return false
+	}
+	return len(r.texts) == 0 || containsAny(e.answer.Text, r.texts)
+}
+
+func containsAny(text string, parts []string) bool {
+	text = strings.ReplaceAll(strings.ToLower(text), "ё", "е")
+	return slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(text, p) })
+}
+
+// failure makes the error. Where only the WSDL was asked for, nothing of the event was sent, so the failure is certain
+// and the target's, whatever the row says.
+func (c *Client) failure(e evidence) *Failure {
+	r := judge(e)
+	f := &Failure{Label: r.label, Status: e.status, blame: r.blame, unsure: r.unsure, down: r.down, err: e.err}
+	f.Why = c.redact(why(r, e))
+	if e.reading {
+		f.blame, f.unsure = verdict.Target, false
+		f.Why = c.redact("read " + c.address.shown + "?wsdl: " + why(r, e))
+	}
+	return f
+}
+
+// why joins what it means, what 1C said and the status: "1C refused: Деление на 0 (HTTP 500)".
+func why(r row, e evidence) string {
+	text := r.means
+	if e.reading {
+		text = strings.TrimSuffix(text, "; 1C may have processed the call")
+	}
+	switch {
+	case e.hint != "":
+		text += ": " + e.hint
+	case e.answer.Text != "" && e.answer.Kind != soap.Returned:
+		text += ": " + e.answer.Text
+	case e.cause == misread:
+		text += ": " + e.err.Error() // its override has lines of its own, to be pasted
+	case e.err != nil:
+		text += ": " + soap.Shorten(e.err.Error(), 300)
+	}
+	if e.status != 0 {
+		text += fmt.Sprintf(" (HTTP %d, %s)", e.status, e.answer.Kind)
+	}
+	return text
+}
+
+// redact is the last line of defence: a proxy's error page may repeat the headers of the request.
+func (c *Client) redact(text string) string {
+	password := c.password()
+	if len(password) < 4 {
+		return text // too short to be found without showing it by its absence
+	}
+	basic := base64.StdEncoding.EncodeToString([]byte(c.config.User + ":" + password))
+	return strings.NewReplacer(password, "***", basic, "***").Replace(text)
+}
+
+// causeOf reads an error of the transport.
+func causeOf(err error) cause {
+	var transport *soap.TransportError
+	written := errors.As(err, &transport) && transport.Written
+	var dns *net.DNSError
+	var timeout net.Error
+	switch {
+	case !written && errors.Is(err, syscall.ECONNREFUSED):
+		return refused
+	case !written && errors.As(err, &dns):
+		return lookup
+	case !written && isTLS(err):
+		return insecure
+	case !written:
+		return unreached
+	case errors.Is(err, context.Canceled):
+		return stopped
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return timedOut
+	}
+	return broken
+}
+
+func isTLS(err error) bool {
+	var record tls.RecordHeaderError
+	var certificate *tls.CertificateVerificationError
+	var alert tls.AlertError
+	return errors.As(err, &record) || errors.As(err, &certificate) || errors.As(err, &alert) ||
+		strings.Contains(err.Error(), "tls: ") || strings.Contains(err.Error(), "x509: ") ||
+		strings.Contains(err.Error(), "TLS handshake") ||
+		strings.Contains(err.Error(), "HTTP response to HTTPS client")
+}
+
+// isWSDL looks at the beginning: enough to tell a WSDL from a login page that comes with 200.
+func isWSDL(body []byte) bool {
+	return bytes.Contains(body[:min(len(body), 4096)], []byte("http://schemas.xmlsoap.org/wsdl/"))
+}

@@ -1,0 +1,209 @@
+package soap
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"sync/atomic"
+	"time"
+)
+
+// Time limits that are not the call's own. A call as a whole is limited by its context.
+const (
+	connectTimeout = 3 * time.Second
+	tlsTimeout     = 5 * time.Second
+	// Apache closes an idle connection after 5 s (KeepAliveTimeout). Ours goes first: a call on a connection that the
+	// other side is closing looks like a call that may have been processed.
+	idleTimeout = 4 * time.Second
+)
+
+// ClientOptions say how to reach 1C.
+type ClientOptions struct {
+	User string
+	// Password is asked for each request, so that no copy of it is kept that could be printed. Nil is an empty password.
+	Password func() string
+	// MaxConns is the most connections at once to the host; 0 means no limit.
+	MaxConns int
+}
+
+// Client carries requests over HTTP/1.1 with keep-alive and Basic authentication. It follows no redirects (a POST would
+// become a GET, the password could go to another host) and uses no proxy of the environment: 1C is in the office.
+// It is safe for concurrent use.
+type Client struct {
+	http    *http.Client
+	options ClientOptions
+}
+
+// Reply is an answer of HTTP, whatever its status.
+type Reply struct {
+	Status   int
+	Header   http.Header
+	Body     []byte // at most the limit and one byte more, which says that there was more
+	Location string // where a redirect points, without credentials or query
+}
+
+// TransportError says that there was no answer, and whether the request may have reached the other side.
+type TransportError struct {
+	// Written reports that at least one byte of the request went out: 1C may have processed it.
+	Written bool
+	Err     error
+}
+
+// Error gives the cause without the URL, which the caller knows.
+func (e *TransportError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *TransportError) Unwrap() error { return e.Err }
+
+// NewClient makes a client of one 1C.
+func NewClient(o ClientOptions) *Client {
+	return &Client{options: o, http: &http.Client{
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: &http.Transport{
+			DialContext:            dialCounted,
+			TLSHandshakeTimeout:    tlsTimeout,
+			IdleConnTimeout:        idleTimeout,
+			MaxConnsPerHost:        o.MaxConns,
+			MaxIdleConnsPerHost:    max(o.MaxConns, 2),
+			MaxResponseHeaderBytes: 64 << 10,
+			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		},
+	}}
+}
+
+// Close drops the idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Post sends an envelope. Headers of the caller's own (1C's IBSession) come on top.
+func (c *Client) Post(ctx context.Context, url string, v Version, action string, envelope []byte, extra http.Header) (Reply, error) {
+	header := http.Header{"Content-Type": {contentType(v, action)}}
+	if v == V11 {
+		header["SOAPAction"] = []string{`"` + headerSafe(action) + `"`}
+	}
+	for name, values := range extra {
+		header[name] = values
+	}
+	return c.do(ctx, http.MethodPost, url, envelope, header, MaxAnswer)
+}
+
+// Get reads a document of at most limit bytes.
+func (c *Client) Get(ctx context.Context, url string, limit int) (Reply, error) {
+	return c.do(ctx, http.MethodGet, url, nil, http.Header{}, limit)
+}
+
+func (c *Client) do(ctx context.Context, method, url string, body []byte, header http.Header, limit int) (Reply, error) {
+	var sent sentBytes
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: sent.start})
+	request, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
+	if err != nil {
+		return Reply{}, &TransportError{Err: withoutURL(err)}
+	}
+	request.Header = header
+	request.Header.Set("User-Agent", "Callbus")
+	c.authorise(request)
+	response, err := c.http.Do(request)
+	if err != nil {
+		return Reply{}, &TransportError{Written: sent.any(ctx), Err: withoutURL(err)}
+	}
+	defer response.Body.Close()
+	return read(response, limit)
+}
+
+// authorise sends Basic at once: 1C answers a first request without it with 401, which would double every call.
+// SetBasicAuth writes the bytes as they are, UTF-8: what real clients with Cyrillic users send.
+func (c *Client) authorise(request *http.Request) {
+	if c.options.User == "" {
+		return
+	}
+	password := ""
+	if c.options.Password != nil {
+		password = c.options.Password()
+	}
+	request.SetBasicAuth(c.options.User, password)
+}
+
+// read keeps an answer whose status says enough even when its body breaks off: a 401 is a 401.
+func read(response *http.Response, limit int) (Reply, error) {
+	body, err := io.ReadAll(io.LimitReader(response.Body, int64(limit)+1))
+	if err != nil && response.StatusCode < 300 {
+		return Reply{}, &TransportError{Written: true, Err: fmt.Errorf("read the answer: %w", err)}
+	}
+	return Reply{
+		Status: response.StatusCode, Header: response.Header, Body: body,
+		Location: printableURL(response.Header.Get("Location")),
+	}, nil
+}
+
+// printableURL drops what may be secret in a URL.
+func printableURL(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil || raw == "" {
+		return ""
+	}
+	u.User, u.RawQuery, u.Fragment = nil, "", ""
+	return Shorten(u.String(), 200)
+}
+
+// withoutURL takes the cause out of a *url.Error, which would print the whole URL.
+func withoutURL(err error) error {
+	if wrapped := (*url.Error)(nil); errors.As(err, &wrapped) {
+		return wrapped.Err
+	}
+	return err
+}
+
+// countedConn counts what is written, below TLS. httptrace tells when a request has been written to a buffer only; the
+// difference between "nothing went out" and "something did" is the one between a certain and an unsure failure.
+type countedConn struct {
+	net.Conn
+	written atomic.Int64
+}
+
+// Write counts the bytes that the kernel took.
+func (c *countedConn) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	c.written.Add(int64(n))
+	return n, err
+}
+
+func dialCounted(ctx context.Context, network, address string) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: connectTimeout, KeepAlive: 15 * time.Second}
+	conn, err := dialer.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &countedConn{Conn: conn}, nil
+}
+
+// sentBytes watches one request. http.Transport repeats a request by itself only while nothing of it went out, so one
+// request may get several connections; the last one decides.
+type sentBytes struct{ now atomic.Pointer[sentMark] }
+
+type sentMark struct {
+	conn  *countedConn
+	begin int64
+}
+
+// start is httptrace's GotConn: what the connection has written before is not ours.
+func (s *sentBytes) start(info httptrace.GotConnInfo) {
+	conn := info.Conn
+	if secured, ok := conn.(*tls.Conn); ok {
+		conn = secured.NetConn()
+	}
+	if counted, ok := conn.(*countedConn); ok {
+		s.now.Store(&sentMark{conn: counted, begin: counted.written.Load()})
+	}
+}
+
+// any leans to yes where the context ended: then the writing goroutine may be at it this very moment.
+func (s *sentBytes) any(ctx context.Context) bool {
+	mark := s.now.Load()
+	return mark != nil && (ctx.Err() != nil || mark.conn.written.Load() > mark.begin)
+}

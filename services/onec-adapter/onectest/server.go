@@ -1,0 +1,334 @@
+package onectest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// What an Options leaves empty.
+const (
+	DefaultNamespace = "http://callbus.example/teldata"
+	DefaultService   = "TelData"
+	DefaultOperation = "TelData"
+	DefaultPath      = "/base/ws/teldata.1cws"
+)
+
+// DefaultParameters are those of the original service.
+var DefaultParameters = []string{"Nomer_Sobitia", "Nomer_sip", "moi_nomer"}
+
+// Options describe the 1C to stand in for. The zero Options are a healthy one without a password.
+type Options struct {
+	Path      string
+	Namespace string
+	Service   string
+	Operation string
+	// Parameters are the names of event number, other side and line, in this order.
+	Parameters []string
+	// User and Password are asked for if User is not empty.
+	User, Password string
+	// Latency is how long the work of one call takes. Nil: no time.
+	Latency func() time.Duration
+	// Behaviour decides for each well-formed call. Nil: all are answered "OK". It may be called concurrently.
+	Behaviour func(*Call) Action
+	// OnCall is told of each call after the work, before the answer. It may be called concurrently.
+	OnCall func(Call)
+}
+
+// Call is one call of the service.
+type Call struct {
+	Seq      int       // 1, 2, 3… in the order of arrival
+	Time     time.Time // when it had been read
+	Finished time.Time // when its answer began, or it was given up; zero while it is under way
+	Number   string    // of the event
+	Remote   string
+	Line     string
+	Raw      []byte // the envelope as it came
+	SOAP12   bool
+	Action   Action // what was done with it
+	Worked   bool   // the operation ran: a user would have seen the pop-up
+}
+
+// Server is the stand-in. It is an http.Handler, and can serve by itself with Start.
+type Server struct {
+	options Options
+
+	mutex     sync.Mutex
+	behaviour func(*Call) Action
+	latency   func() time.Duration
+	calls     []*Call
+	reads     int
+	now       map[*Call]bool
+	most      []Call
+	release   chan struct{} // closed to let hanging calls go
+	closed    bool          // then it stays closed: nothing hangs in a server that is going down
+	http      *http.Server
+	address   string
+}
+
+// New makes a stand-in that does not listen yet.
+func New(o Options) *Server {
+	if o.Path == "" {
+		o.Path = DefaultPath
+	}
+	if o.Namespace == "" {
+		o.Namespace = DefaultNamespace
+	}
+	if o.Service == "" {
+		o.Service = DefaultService
+	}
+	if o.Operation == "" {
+		o.Operation = DefaultOperation
+	}
+	if len(o.Parameters) == 0 {
+		o.Parameters = DefaultParameters
+	}
+	if len(o.Parameters) != len(DefaultParameters) {
+		panic("onectest: Options.Parameters must name three parameters")
+	}
+	return &Server{
+		options: o, behaviour: o.Behaviour, latency: o.Latency,
+		now: make(map[*Call]bool), release: make(chan struct{}),
+	}
+}
+
+// Start listens on an address such as "127.0.0.1:0". After Close it may be started again, also on the old address: a 1C
+// that was down and comes back, with its record.
+func (s *Server) Start(addr string) error {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return fmt.Errorf("start the stand-in 1C: %w", err)
+	}
+	server := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
+	s.mutex.Lock()
+	s.http, s.address = server, listener.Addr().String()
+	if s.closed {
+		s.closed, s.release = false, make(chan struct{})
+	}
+	s.mutex.Unlock()
+	go server.Serve(listener) //nolint:errcheck // it ends with ErrServerClosed
+	return nil
+}
+
+// Addr is the host and port that Start has got.
+func (s *Server) Addr() string {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.address
+}
+
+// URL is what an operator would configure: http://127.0.0.1:port/base/ws/teldata.1cws.
+func (s *Server) URL() string { return "http://" + s.Addr() + s.options.Path }
+
+// Close lets hanging calls go and stops at once: whoever still waits sees a broken connection, whoever comes later a
+// refused one.
+func (s *Server) Close() error {
+	s.mutex.Lock()
+	server := s.http
+	s.http = nil
+	if !s.closed {
+		close(s.release)
+		s.closed = true
+	}
+	s.mutex.Unlock()
+	if server == nil {
+		return nil
+	}
+	if err := server.Close(); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("stop the stand-in 1C: %w", err)
+	}
+	return nil
+}
+
+// Behave changes what is done with the calls that come from now on. Nil: all are answered "OK".
+func (s *Server) Behave(b func(*Call) Action) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.behaviour = b
+}
+
+// SetLatency changes how long the work takes from now on.
+func (s *Server) SetLatency(l func() time.Duration) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.latency = l
+}
+
+// Release lets the calls go that hang now: they are worked on and answered.
+func (s *Server) Release() {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if s.closed {
+		return
+	}
+	close(s.release)
+	s.release = make(chan struct{})
+}
+
+// Calls gives all well-formed calls so far, in the order of arrival.
+func (s *Server) Calls() []Call {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	all := make([]Call, len(s.calls))
+	for i, c := range s.calls {
+		all[i] = *c
+	}
+	return all
+}
+
+// Reads says how often the WSDL was asked for.
+func (s *Server) Reads() int {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.reads
+}
+
+// MaxConcurrent gives the calls that were under way when there were the most at once.
+func (s *Server) MaxConcurrent() []Call {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return append([]Call(nil), s.most...)
+}
+
+// Reset forgets calls, reads and the maximum.
+func (s *Server) Reset() {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.calls, s.reads, s.most = nil, 0, nil
+}
+
+// ServeHTTP is the publication: GET ?wsdl and POST under Options.Path, 404 elsewhere.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path != s.options.Path {
+		page(w, http.StatusNotFound, "404 Not Found", "The requested URL was not found on this server.")
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
+	if err != nil {
+		page(w, http.StatusBadRequest, "400 Bad Request", err.Error())
+		return
+	}
+	if !s.allowed(r) {
+		w.Header().Set("WWW-Authenticate", `Basic realm="1C:Enterprise 8.3"`)
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	switch {
+	case r.Method == http.MethodPost:
+		s.post(w, r, body)
+	case r.Method == http.MethodGet && hasWSDL(r.URL.RawQuery):
+		s.describe(w)
+	default:
+		page(w, http.StatusBadRequest, "1C:Enterprise 8 application error", "Unknown request")
+	}
+}
+
+func hasWSDL(query string) bool {
+	name, _, _ := strings.Cut(query, "=")
+	return strings.EqualFold(name, "wsdl")
+}
+
+func (s *Server) allowed(r *http.Request) bool {
+	user, password, _ := r.BasicAuth()
+	return s.options.User == "" || user == s.options.User && password == s.options.Password
+}
+
+// describe answers ?wsdl as the behaviour wants it where 1C as a whole is away: a call that is nil asks.
+func (s *Server) describe(w http.ResponseWriter) {
+	s.mutex.Lock()
+	s.reads++
+	behaviour := s.behaviour
+	s.mutex.Unlock()
+	if behaviour != nil {
+		if a := behaviour(&Call{Number: "wsdl"}); a.Kind.wholeServer() {
+			a.answer(w)
+			return
+		}
+	}
+	w.Header().Set("Content-Type", "text/xml; charset=utf-8")
+	io.WriteString(w, s.WSDL()) //nolint:errcheck // the client may have gone
+}
+
+func (s *Server) post(w http.ResponseWriter, r *http.Request, body []byte) {
+	envelope, err := s.understand(r, body)
+	if err != nil {
+		fault(w, envelope.soap12, "Client", err.Error())
+		return
+	}
+	c := s.begin(envelope, body)
+	s.play(w, r, c)
+}
+
+func (s *Server) begin(e request, body []byte) *Call {
+	c := &Call{Time: time.Now(), Number: e.values[0], Remote: e.values[1], Line: e.values[2], Raw: body, SOAP12: e.soap12}
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	c.Seq = len(s.calls) + 1
+	s.calls = append(s.calls, c)
+	s.now[c] = true
+	if len(s.now) > len(s.most) {
+		s.most = s.most[:0]
+		for running := range s.now {
+			s.most = append(s.most, *running)
+		}
+	}
+	return c
+}
+
+// play does what the behaviour says, and ends the record before the answer goes out, so that whoever has the answer
+// finds the call finished.
+func (s *Server) play(w http.ResponseWriter, r *http.Request, c *Call) {
+	s.mutex.Lock()
+	behaviour, latency, release := s.behaviour, s.latency, s.release
+	asked := *c
+	s.mutex.Unlock()
+	action := OK()
+	if behaviour != nil {
+		action = behaviour(&asked)
+	}
+	alive := true
+	if action.Kind == KindHang {
+		alive = wait(r.Context(), release, nil)
+	}
+	if latency != nil && alive && action.Kind != KindResetBefore {
+		alive = s.work(r.Context(), latency())
+	}
+	done := s.finish(c, action, action.Kind.works() && alive)
+	if s.options.OnCall != nil {
+		s.options.OnCall(done)
+	}
+	if alive {
+		s.reply(w, action, done)
+	}
+}
+
+func (s *Server) work(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	return wait(ctx, nil, timer.C)
+}
+
+// wait reports whether the client is still there afterwards.
+func wait(ctx context.Context, release <-chan struct{}, timer <-chan time.Time) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-release:
+	case <-timer:
+	}
+	return ctx.Err() == nil
+}
+
+func (s *Server) finish(c *Call, a Action, worked bool) Call {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	c.Finished, c.Action, c.Worked = time.Now(), a, worked
+	delete(s.now, c)
+	return *c
+}
