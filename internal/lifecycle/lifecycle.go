@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/signal"
 	"sync"
 	"time"
 
@@ -182,7 +181,7 @@ func (g *Group) sayWhy(ctx context.Context, startErr error) {
 		g.opts.Log.Error().Err(why).Dur("grace_ms", g.opts.Grace).Msg("stopping after a failure")
 		return
 	}
-	g.opts.Log.Info().AnErr("cause", context.Cause(ctx)).Dur("grace_ms", g.opts.Grace).
+	g.opts.Log.Info().AnErr("why", context.Cause(ctx)).Dur("grace_ms", g.opts.Grace).
 		Msg("stopping; a second signal ends at once")
 }
 
@@ -247,12 +246,4 @@ func (g *Group) sayWaiting(c *Component, doing string) {
 		text += ": " + what
 	}
 	g.opts.Log.Info().Str("component", c.name).Msg(text)
-}
-
-// Signals returns a context that ends with the first SIGINT or SIGTERM (Ctrl-C on Windows). From then on signals have their
-// default effect again, so that a second one ends the process at once.
-func Signals(parent context.Context) (context.Context, context.CancelFunc) {
-	ctx, stop := signal.NotifyContext(parent, endSignals...)
-	context.AfterFunc(ctx, stop)
-	return ctx, stop
 }
