@@ -33,6 +33,7 @@ type gate struct {
 	wait       time.Duration
 	waiting    []chan struct{} // lanes that want to try, longest waiting first
 	probing    bool            // a lane is trying, or the wait is not over
+	timer      *time.Timer     // ends the wait
 	open       context.Context // ends when the gate shuts
 	shutNow    context.CancelFunc
 }

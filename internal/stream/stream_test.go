@@ -1,0 +1,530 @@
+package stream_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/callbus/callbus/internal/call"
+	"github.com/callbus/callbus/internal/natstest"
+	"github.com/callbus/callbus/internal/stream"
+	"github.com/callbus/callbus/internal/verdict"
+)
+
+func ctx(t testing.TB) context.Context {
+	c, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	t.Cleanup(cancel)
+	return c
+}
+
+func publisher(t testing.TB, nc *nats.Conn) *stream.Publisher {
+	t.Helper()
+	p, err := stream.NewPublisher(nc, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func publish(t testing.TB, p *stream.Publisher, line string, n int) call.Event {
+	t.Helper()
+	e, err := p.Publish(ctx(t), call.Event{
+		Type: call.Incoming, Line: call.Line(line), CallID: fmt.Sprint(n),
+		Remote: call.Party{URI: "sip:74951234567@pbx", Number: "+74951234567", Name: "ООО Ромашка"},
+		Phone:  call.Phone{MAC: "001565aabbcc", IP: "192.168.10.10"}, Source: "yealink", Raw: "remote=sip:74951234567@pbx",
+	})
+	if err != nil {
+		t.Fatalf("publish: %v", err)
+	}
+	return e
+}
+
+func target(t testing.TB, nc *nats.Conn, name string, sessions int) *stream.Target {
+	t.Helper()
+	target, differences, err := stream.OpenTarget(ctx(t), nc, stream.TargetOptions{Name: name, Sessions: sessions, AckWait: 2 * time.Second})
+	if err != nil {
+		t.Fatalf("open target %s: %v", name, err)
+	}
+	if len(differences) > 0 {
+		t.Logf("differences: %v", differences)
+	}
+	return target
+}
+
+func lane(t testing.TB, target *stream.Target, i int) *stream.Lane {
+	t.Helper()
+	l, err := target.Lane(ctx(t), i)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.Pause)
+	return l
+}
+
+func next(t testing.TB, l *stream.Lane) *stream.Message {
+	t.Helper()
+	c, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+	defer cancel()
+	m, err := l.Next(c)
+	if err != nil {
+		t.Fatalf("next of lane %s: %v", l.Name(), err)
+	}
+	return m
+}
+
+func nothingFor(t testing.TB, l *stream.Lane, d time.Duration) {
+	t.Helper()
+	c, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	if m, err := l.Next(c); err == nil {
+		t.Fatalf("lane %s handed out message %d, want nothing", l.Name(), m.Sequence())
+	}
+}
+
+func end(t testing.TB, m *stream.Message, v verdict.Verdict) bool {
+	t.Helper()
+	ended, err := m.End(ctx(t), verdict.Ending{Verdict: v, Attempts: 1}, func(err error) { t.Logf("trouble: %v", err) })
+	if err != nil {
+		t.Fatalf("end: %v", err)
+	}
+	return ended
+}
+
+func TestWhatIsPublishedIsReadBackWhole(t *testing.T) {
+	t.Parallel()
+	nc := natstest.Start(t).Declared()
+	sent := publish(t, publisher(t, nc), "101", 1)
+	got := next(t, lane(t, target(t, nc, "main", 1), 0)).Event()
+	if diff := cmp.Diff(sent, got); diff != "" {
+		t.Errorf("event (-sent +got):\n%s", diff)
+	}
+}
+
+func TestTheMessageIsACloudEventUnderItsOwnId(t *testing.T) {
+	t.Parallel()
+	nc := natstest.Start(t).Declared()
+	js, _ := jetstream.New(nc)
+	sent := publish(t, publisher(t, nc), "10 1%", 1)
+	calls, err := js.Stream(ctx(t), "CALLS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := calls.GetMsg(ctx(t), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{
+		"Nats-Msg-Id": sent.ID, "Callbus-Line": "10%201%25", "ce-specversion": "1.0", "ce-id": sent.ID,
+		"ce-type": "callbus.call.incoming.v1", "ce-source": "/callbus/", "ce-subject": "10%201%25",
+		"content-type": "application/json",
+	}
+	for k, v := range want {
+		if got := m.Header.Get(k); got != v {
+			t.Errorf("header %s = %q, want %q", k, got, v)
+		}
+	}
+	if m.Subject != "calls.incoming" {
+		t.Errorf("subject %q, want calls.incoming", m.Subject)
+	}
+	if !strings.Contains(string(m.Data), `"type":"incoming"`) || !strings.Contains(string(m.Data), `"site":""`) {
+		t.Errorf("payload %s: want the proto3 JSON form with empty fields", m.Data)
+	}
+}
+
+func TestTheLiveCopyComesAfterTheEventIsStored(t *testing.T) {
+	t.Parallel()
+	nc := natstest.Start(t).Declared()
+	live, err := nc.SubscribeSync("lines.101.>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := publish(t, publisher(t, nc), "101", 1)
+	m, err := live.NextMsg(5 * time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := stream.Decode(m.Data)
+	if err != nil || got.ID != sent.ID || m.Subject != "lines.101.incoming" {
+		t.Errorf("live copy %s on %s (%v), want %s on lines.101.incoming", got.ID, m.Subject, err, sent.ID)
+	}
+}
+
+func TestALinesEventsAreStoredInTheOrderOfTheirIds(t *testing.T) {
+	t.Parallel()
+	nc := natstest.Start(t).Declared()
+	p := publisher(t, nc)
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			for i := range 20 {
+				publish(t, p, "101", i)
+			}
+		})
+	}
+	wg.Wait()
+	l := lane(t, target(t, nc, "main", 1), 0)
+	last := ""
+	for range 320 {
+		m := next(t, l)
+		if id := m.Event().ID; id <= last {
+			t.Fatalf("message %d has id %s after %s", m.Sequence(), id, last)
+		} else {
+			last = id
+		}
+		end(t, m, verdict.Done())
+	}
+}
+
+func TestEachLineBelongsToOneLaneAndEachEventComesOnce(t *testing.T) {
+	t.Parallel()
+	nc := natstest.Start(t).Declared()
+	p := publisher(t, nc)
+	const lines = 20
+	for i := range lines {
+		publish(t, p, fmt.Sprint(100+i), i)
+	}
+	tg := target(t, nc, "main", 3)
+	seen := map[call.Line]string{}
+	for i := range 3 {
+		l := lane(t, tg, i)
+		c, cancel := context.WithTimeout(context.Background(), time.Second)
+		for {
+			m, err := l.Next(c)
+			if err != nil {
+				break
+			}
+			if other, ok := seen[m.Event().Line]; ok {
+				t.Errorf("line %s came on lane %s and on lane %s", m.Event().Line, other, l.Name())
+			}
+			seen[m.Event().Line] = l.Name()
+			end(t, m, verdict.Done())
+		}
+		cancel()
+	}
+	if len(seen) != lines {
+		t.Errorf("%d lines came, want %d", len(seen), lines)
+	}
+}
+
+func TestAnEventWithAnEndingIsNotHandedOutAgain(t *testing.T) {
+	t.Parallel()
+	nc := natstest.Start(t).Declared()
+	p := publisher(t, nc)
+	publish(t, p, "101", 1)
+	tg := target(t, nc, "main", 1)
+	// An owner was killed between the ending and its acknowledgement: the ending stands, the message is open.
+	js, _ := jetstream.New(nc)
+	ending := []byte(`{"sequence":"1","target":"main","lane":"1-0","kind":"delivered"}`)
+	if _, err := js.Publish(ctx(t), "onec.delivered.main.1-0", ending); err != nil {
+		t.Fatal(err)
+	}
+	publish(t, p, "101", 2)
+	m := next(t, lane(t, tg, 0))
+	if m.Event().CallID != "2" {
+		t.Errorf("call %s was handed out, want 2: 1 has its ending", m.Event().CallID)
+	}
+	if !end(t, m, verdict.Done()) {
+		t.Error("the ending after it was refused")
+	}
+}
+
+func endings(t testing.TB, nc *nats.Conn) uint64 {
+	t.Helper()
+	js, _ := jetstream.New(nc)
+	s, err := js.Stream(ctx(t), "ONEC")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.CachedInfo().State.Msgs
+}
+
+func TestOfTwoOwnersOnlyOneWritesTheEnding(t *testing.T) {
+	t.Parallel()
+	server := natstest.Start(t)
+	nc := server.Declared()
+	publish(t, publisher(t, nc), "101", 1)
+	frozen := lane(t, target(t, nc, "main", 1), 0)
+	old := next(t, frozen)
+	frozen.Pause() // as a frozen process: it pulls no more, and the pin goes to another after pinnedTTL
+
+	other := lane(t, target(t, server.Connect(), "main", 1), 0)
+	m := next(t, other)
+	if m.Deliveries() < 2 || !m.TakenOver() {
+		t.Errorf("deliveries %d, taken over %v: want a redelivery to a new owner", m.Deliveries(), m.TakenOver())
+	}
+	if ours, err := old.Ours(ctx(t)); err != nil || ours {
+		t.Errorf("the frozen owner's fence says %v (%v), want false", ours, err)
+	}
+	if ours, err := m.Ours(ctx(t)); err != nil || !ours {
+		t.Errorf("the new owner's fence says %v (%v), want true", ours, err)
+	}
+	if !end(t, m, verdict.Done()) {
+		t.Error("the new owner's ending was refused")
+	}
+	if end(t, old, verdict.Never("late")) {
+		t.Error("the frozen owner's ending was stored beside the new one's")
+	}
+	if got := endings(t, nc); got != 1 {
+		t.Errorf("%d endings, want 1", got)
+	}
+}
+
+func TestAStoppedOwnerHandsItsLaneOverAtOnce(t *testing.T) {
+	t.Parallel()
+	server := natstest.Start(t)
+	nc := server.Declared()
+	p := publisher(t, nc)
+	a, b := lane(t, target(t, nc, "main", 1), 0), lane(t, target(t, server.Connect(), "main", 1), 0)
+	publish(t, p, "101", 1)
+	end(t, next(t, a), verdict.Done())
+	nothingFor(t, b, 300*time.Millisecond) // b waits: a owns the lane
+	start := time.Now()
+	if err := a.Close(ctx(t)); err != nil {
+		t.Fatalf("close: %v", err)
+	}
+	publish(t, p, "101", 2)
+	if got := next(t, b).Event().CallID; got != "2" {
+		t.Errorf("call %s came to the second owner, want 2", got)
+	}
+	if took := time.Since(start); took > 4*time.Second {
+		t.Errorf("the hand-over took %v, as long as if nothing had been said", took)
+	}
+}
+
+func TestWhatIsHandedBackComesAgainBeforeAnythingElse(t *testing.T) {
+	t.Parallel()
+	nc := natstest.Start(t).Declared()
+	p := publisher(t, nc)
+	for i := range 3 {
+		publish(t, p, "101", i)
+	}
+	l := lane(t, target(t, nc, "main", 1), 0)
+	if err := next(t, l).Later(300 * time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	for want := range 3 {
+		m := next(t, l)
+		if m.Event().CallID != fmt.Sprint(want) {
+			t.Fatalf("call %s came, want %d", m.Event().CallID, want)
+		}
+		end(t, m, verdict.Done())
+	}
+}
+
+func TestABrokerRestartRepeatsNothingThatHasAnEnding(t *testing.T) {
+	t.Parallel()
+	server := natstest.Start(t)
+	nc := server.Declared()
+	p := publisher(t, nc)
+	for i := range 5 {
+		publish(t, p, "101", i)
+	}
+	l := lane(t, target(t, nc, "main", 1), 0)
+	for range 3 {
+		end(t, next(t, l), verdict.Done())
+	}
+	server.Restart()
+	for want := 3; want < 5; {
+		m, err := l.Next(ctx(t))
+		if err != nil {
+			continue
+		}
+		if m.Event().CallID != fmt.Sprint(want) {
+			t.Fatalf("call %s came after the restart, want %d", m.Event().CallID, want)
+		}
+		end(t, m, verdict.Done())
+		want++
+	}
+}
+
+func TestALaterTargetBeginsWithWhatComes(t *testing.T) {
+	t.Parallel()
+	nc := natstest.Start(t).Declared()
+	p := publisher(t, nc)
+	publish(t, p, "101", 1)
+	first, second := target(t, nc, "main", 1), target(t, nc, "crm", 1)
+	publish(t, p, "101", 2)
+	if got := next(t, lane(t, first, 0)).Event().CallID; got != "1" {
+		t.Errorf("the first target begins with call %s, want 1", got)
+	}
+	if got := next(t, lane(t, second, 0)).Event().CallID; got != "2" {
+		t.Errorf("the second target begins with call %s, want 2", got)
+	}
+}
+
+func TestTheSetInForceIsKeptAndSaidSo(t *testing.T) {
+	t.Parallel()
+	nc := natstest.Start(t).Declared()
+	target(t, nc, "main", 2)
+	second, differences, err := stream.OpenTarget(ctx(t), nc, stream.TargetOptions{Name: "main", Sessions: 4, AckWait: 2 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second.Set().Lanes != 2 || len(differences) != 1 || !strings.Contains(differences[0], "2 sessions") {
+		t.Errorf("lanes %d, differences %q: want 2 and a line that says so", second.Set().Lanes, differences)
+	}
+}
+
+func TestADeadLetterIsFoundAndSentOnceMore(t *testing.T) {
+	t.Parallel()
+	nc := natstest.Start(t).Declared()
+	sent := publish(t, publisher(t, nc), "101", 1)
+	l := lane(t, target(t, nc, "main", 1), 0)
+	end(t, next(t, l), verdict.Never("1C refused: Ошибка"))
+	var letters []stream.DeadLetter
+	collect := func() {
+		letters = nil
+		if err := stream.DeadLetters(ctx(t), nc, func(d stream.DeadLetter) { letters = append(letters, d) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if collect(); len(letters) != 1 || letters[0].Why != "1C refused: Ошибка" || letters[0].Event.ID != sent.ID {
+		t.Fatalf("dead letters %+v, want the one", letters)
+	}
+	if err := stream.Retry(ctx(t), nc, letters[0].Number); err != nil {
+		t.Fatal(err)
+	}
+	m := next(t, l)
+	if !m.Again() || m.Event().ID != sent.ID {
+		t.Errorf("again %v, id %s: want the same event once more", m.Again(), m.Event().ID)
+	}
+	if !end(t, m, verdict.Done()) {
+		t.Error("its new ending was refused")
+	}
+	if collect(); len(letters) != 0 {
+		t.Errorf("dead letters %+v after the retry, want none", letters)
+	}
+	if err := stream.Retry(ctx(t), nc, 1); err == nil {
+		t.Error("a second retry of the letter was taken")
+	}
+}
+
+func TestAMessageThatIsNoEventIsSaidToBeBroken(t *testing.T) {
+	t.Parallel()
+	nc := natstest.Start(t).Declared()
+	js, _ := jetstream.New(nc)
+	if _, err := js.Publish(ctx(t), "calls.incoming", []byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	m := next(t, lane(t, target(t, nc, "main", 1), 0))
+	if m.Broken() == nil {
+		t.Error("a text was taken for an event")
+	}
+	if !end(t, m, verdict.Never(m.Broken().Error())) {
+		t.Error("its dead letter was refused")
+	}
+}
+
+func TestTheJanitorTakesOnlyWhatEveryTargetHasEnded(t *testing.T) {
+	t.Parallel()
+	nc := natstest.Start(t).Declared()
+	p := publisher(t, nc)
+	main, crm := target(t, nc, "main", 1), target(t, nc, "crm", 1)
+	big := strings.Repeat("x", 100<<10)
+	stored := func() jetstream.StreamState {
+		js, _ := jetstream.New(nc)
+		s, err := js.Stream(ctx(t), "CALLS")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.CachedInfo().State
+	}
+	for stored().Bytes < natstest.Room/100*85 {
+		if _, err := p.Publish(ctx(t), call.Event{Type: call.Incoming, Line: "101", Raw: big}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	janitor, err := stream.NewJanitor(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sweep := func() uint64 {
+		t.Helper()
+		n, err := janitor.Sweep(ctx(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	lm, lc := lane(t, main, 0), lane(t, crm, 0)
+	for range 50 {
+		end(t, next(t, lm), verdict.Done())
+	}
+	if n := sweep(); n != 0 {
+		t.Fatalf("%d purged although crm has ended nothing", n)
+	}
+	for range 10 {
+		end(t, next(t, lc), verdict.Done())
+	}
+	if n := sweep(); n > 10 || n == 0 {
+		t.Errorf("%d purged, want 1 to the 10 that both have ended", n)
+	}
+	if err := stream.ForgetTarget(ctx(t), nc, "crm"); err != nil {
+		t.Fatal(err)
+	}
+	sweep()
+	if used := stored().Bytes; used > natstest.Room/100*80 {
+		t.Errorf("%d bytes used after crm is forgotten, want below 80 %% of %d", used, natstest.Room)
+	}
+}
+
+func TestAFullStoreRefusesCleanly(t *testing.T) {
+	t.Parallel()
+	nc := natstest.Start(t).Declared()
+	p := publisher(t, nc)
+	big := strings.Repeat("x", 100<<10)
+	var err error
+	for range 200 {
+		if _, err = p.Publish(ctx(t), call.Event{Type: call.Incoming, Line: "101", Raw: big}); err != nil {
+			break
+		}
+	}
+	if err == nil || !strings.Contains(err.Error(), "maximum bytes exceeded") {
+		t.Errorf("error %v, want the store's own word for full", err)
+	}
+}
+
+func TestATokenIsAlwaysOneSubjectToken(t *testing.T) {
+	for in, want := range map[string]string{
+		"101": "101", "a_b-C": "a_b-C", "": "h_e3b0c44298fc1c14", "*": "h_684888c0ebb17f37",
+		"h_101": stream.Token("h_101"),
+	} {
+		if got := stream.Token(in); got != want {
+			t.Errorf("Token(%q) = %q, want %q", in, got, want)
+		}
+	}
+	if stream.Token("h_e3b0c44298fc1c14") == stream.Token("") {
+		t.Error("a plain text can pose as the hash of another")
+	}
+}
+
+func FuzzToken(f *testing.F) {
+	for _, s := range []string{"", "101", "*", ">", "a.b", "$SYS", "h_0", strings.Repeat("a", 5000), "Иван"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		token := stream.Token(s)
+		if len(token) == 0 || len(token) > 64 || strings.ContainsAny(token, " .*>\t\r\n\x00") {
+			t.Errorf("Token(%q) = %q", s, token)
+		}
+		if stream.Token(s) != token {
+			t.Errorf("Token(%q) differs from call to call", s)
+		}
+	})
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte(`{"id":"1","type":"incoming","time":"2026-11-22T06:57:08.123456Z","line":"101"}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if e, err := stream.Decode(data); err == nil && !e.Type.Known() {
+			t.Errorf("Decode let type %q through", e.Type)
+		}
+	})
+}
