@@ -1,0 +1,159 @@
+// Package httpfront is the door that phones knock at: a tolerant HTTP front for their action URLs.
+//
+// It repairs what phones get wrong before net/http sees it (Repair), finds out who is asking, lets package dialect read
+// the hit, and answers 200 only after its Publisher says that the event is stored: phones never ask twice, so the
+// answer is a promise. What it cannot use it answers with one line of text and keeps, through its Rejections.
+//
+// It promises a bounded cost for any input (lines, headers, bodies, connections, memory of lines), and that neither a
+// phone's token nor a full number appears in a log, a header or an answer.
+package httpfront
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/gorilla/mux"
+	"github.com/rs/zerolog"
+
+	"github.com/callbus/callbus/internal/call"
+	"github.com/callbus/callbus/internal/phone"
+)
+
+// Publisher stores events. It stamps id, time and site, returns once the event is on disk, and returns it as stored.
+type Publisher interface {
+	Publish(context.Context, call.Event) (call.Event, error)
+}
+
+// Rejections keeps the hits that nobody could use, for the one who set the phone up. It bounds them itself (docs/wire.md
+// §2: at most 10/s) and must not wait long: the phone's answer comes after it.
+type Rejections interface {
+	Reject(context.Context, Rejection)
+}
+
+// Rejection is a hit that was refused for what it says: with 400, or with 404 for its dialect or event.
+type Rejection struct {
+	Reason    string // as the phone was told
+	Status    int
+	Addr      string // the client's, without a port
+	Dialect   string // empty where it is none of ours
+	Raw       string // the query as received, printable ASCII, secrets cut out
+	UserAgent string // up to 200 characters; it often holds the MAC
+}
+
+// Options is what a Front can be told. The zero value serves everybody.
+type Options struct {
+	// Region is where national numbers are read.
+	Region phone.Region
+
+	// TrustedProxies are the peers whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
+
+	// Allowed are the clients that are served, everybody where it is empty; others get 403.
+	Allowed []netip.Prefix
+
+	// Tokens tells whose token it is that stands behind /p/. It is asked with "" where a request has none, so that it
+	// alone decides whether one is needed: 401 if "" is not ok, 403 for others. Nil: any token, and none, will do.
+	// It must be safe for concurrent use and compare in constant time.
+	Tokens func(token string) (identity string, ok bool)
+
+	// Limit reports whether an address has used up its rate; then it gets 429. It is not asked for a valid token.
+	// Nil: no limit.
+	Limit func(netip.Addr) bool
+
+	// Log gets one line per outcome: call.accepted or call.refused.
+	Log zerolog.Logger
+
+	// Observe is told each outcome (see Outcome), the dialect ("" where it is none of ours, so that both have few
+	// values) and how long it took. It must be safe for concurrent use. Nil: nobody counts.
+	Observe func(outcome, dialect string, seconds float64)
+
+	// MaxConns is how many connections may be open at once: 4096 where it is 0.
+	MaxConns int
+}
+
+// Times and sizes of the server. Everything that a client can make it wait for is bounded.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 10 * time.Second // with the body: 64 KiB at the slowest
+	writeTimeout      = 15 * time.Second // reading, storing, and an answer of a few hundred bytes
+	idleTimeout       = 60 * time.Second
+	defaultMaxConns   = 4096
+
+	// storeTimeout is how long a phone waits for its event to be stored. It is above the 2 s that the Publisher gives
+	// an event, so that it is normally the Publisher that gives up, and knows it.
+	storeTimeout = 3 * time.Second
+
+	// maxRepairedHead has room for a head at its limits, escaped throughout; Repair has refused longer ones before.
+	maxRepairedHead = 64 << 10
+)
+
+// Front serves phones. Make it with New.
+type Front struct {
+	opts       Options
+	publisher  Publisher
+	rejections Rejections
+	lines      *lineMemory
+	router     *mux.Router
+	server     *http.Server
+}
+
+// New makes a front; Serve or Handler puts it to work.
+func New(o Options, p Publisher, r Rejections) *Front {
+	if o.Observe == nil {
+		o.Observe = func(string, string, float64) {}
+	}
+	if o.MaxConns == 0 {
+		o.MaxConns = defaultMaxConns
+	}
+	f := &Front{opts: o, publisher: p, rejections: r, lines: newLineMemory(rememberedPhones)}
+	f.router = f.routes()
+	f.server = &http.Server{
+		Handler:                      f.Handler(),
+		ReadHeaderTimeout:            readHeaderTimeout,
+		ReadTimeout:                  readTimeout,
+		WriteTimeout:                 writeTimeout,
+		IdleTimeout:                  idleTimeout,
+		MaxHeaderBytes:               maxRepairedHead,
+		DisableGeneralOptionsHandler: true, // OPTIONS * gets 405 like any other
+		ErrorLog:                     log.New(serverLog{o.Log}, "", 0),
+	}
+	return f
+}
+
+// Handler is the front without its listener, for a server that needs no repair: a test's.
+func (f *Front) Handler() http.Handler { return http.HandlerFunc(f.serve) }
+
+// Serve answers the connections of l, repaired, until Shutdown; then it returns nil, while Shutdown may still be waiting
+// for requests under way. It closes l.
+func (f *Front) Serve(l net.Listener) error {
+	err := f.server.Serve(repair(l, f.opts.MaxConns))
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serve phones on %s: %w", l.Addr(), err)
+}
+
+// Shutdown stops accepting and waits until the requests under way are answered. Once ctx ends it cuts the rest off and
+// says so. The Publisher must outlive it.
+func (f *Front) Shutdown(ctx context.Context) error {
+	err := f.server.Shutdown(ctx)
+	if err == nil {
+		return nil
+	}
+	_ = f.server.Close() // the requests that it cuts off are what the error below tells of
+	return fmt.Errorf("answer the phones under way: %w", err)
+}
+
+// serverLog takes what net/http has to say (it fails to accept, say) into our log.
+type serverLog struct{ log zerolog.Logger }
+
+func (s serverLog) Write(p []byte) (int, error) {
+	s.log.Warn().Str("said", string(p)).Msg("http.server")
+	return len(p), nil
+}
