@@ -33,10 +33,12 @@ const (
 	xsync      = "golang.org/x/sync"
 	xtext      = "golang.org/x/text"
 	xtime      = "golang.org/x/time"
+	isatty     = "github.com/mattn/go-isatty"
 	goCmp      = "github.com/google/go-cmp"
 )
 
 const (
+	program  = "internal/program"
 	natstest = "internal/natstest"
 	onectest = "services/onec-adapter/onectest"
 )
@@ -46,9 +48,9 @@ var (
 	// furniture, each piece standing on those before it.
 	furniture = []string{"internal/config", "internal/telemetry", "internal/lifecycle", "internal/admin"}
 	// shared is what the services' root packages put together. natstest is not in it: no server for tests ships.
-	shared = with(slices.Concat(domain, furniture), "internal/stream", "internal/broker", "proto/calls/v1")
+	shared = with(slices.Concat(domain, furniture), program, "internal/stream", "internal/broker", "proto/calls/v1")
 	// forMain: a main turns flags into Options and a signal into the end of a context, and nothing else.
-	forMain = []string{"internal/config", "internal/telemetry", "internal/lifecycle"}
+	forMain = []string{program, "internal/config", "internal/telemetry", "internal/lifecycle"}
 
 	watching = []string{zerolog, prometheus}
 )
@@ -66,10 +68,12 @@ var table = []room{
 	{
 		path:   "internal/telemetry",
 		ours:   furnitureBelow("internal/telemetry"),
-		others: []string{zerolog, "github.com/mattn/go-isatty"},
+		others: []string{zerolog, isatty},
 	},
 	{path: "internal/lifecycle", ours: furnitureBelow("internal/lifecycle"), others: []string{zerolog}},
 	{path: "internal/admin", ours: furnitureBelow("internal/admin"), others: []string{zerolog, prometheus, xsync}},
+
+	{path: program, ours: furniture, others: []string{zerolog}},
 
 	// The two rooms that speak NATS: one is the server, the other the client.
 	{
@@ -110,7 +114,7 @@ var table = []room{
 	{
 		path:   "services/callbus",
 		ours:   with(shared, "services/ingest", "services/onec-adapter", onectest, "services/callbus/internal/..."),
-		others: with(watching, natsGo, nkeys, uuid, xsync, xtime),
+		others: with(watching, natsGo, nkeys, uuid, xsync, xtime, isatty),
 	},
 	{
 		path:   "services/callbus/internal/...",
@@ -118,9 +122,9 @@ var table = []room{
 		others: with(watching, natsGo, nkeys, uuid, xsync, xtime),
 	},
 
-	{path: "services/ingest/cmd/...", ours: with(forMain, "services/ingest")},
-	{path: "services/onec-adapter/cmd/...", ours: with(forMain, "services/onec-adapter")},
-	{path: "services/callbus/cmd/...", ours: with(forMain, "services/callbus")},
+	{path: "services/ingest/cmd/...", ours: with(forMain, "services/ingest"), others: []string{zerolog}},
+	{path: "services/onec-adapter/cmd/...", ours: with(forMain, "services/onec-adapter"), others: []string{zerolog}},
+	{path: "services/callbus/cmd/...", ours: with(forMain, "services/callbus"), others: []string{zerolog}},
 
 	// Never ships.
 	{path: "test/...", ours: []string{"..."}, others: []string{"..."}},

@@ -1,0 +1,114 @@
+# make            what there is
+# Everything here needs Go; lint, race and fuzz also gcc; peers and faults say what else.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+PROGRAMS := ./services/ingest/cmd/ingest ./services/onec-adapter/cmd/onec-adapter ./services/callbus/cmd/callbus
+PLATFORMS ?= linux/amd64 linux/arm64 windows/amd64
+FUZZTIME ?= 5s
+FAULTS_SECONDS ?= 60
+
+# Two modules, one workspace: "work" is every package of both. What ships is built and tested without the workspace (GOWORK=off),
+# because test/ may raise the versions of what it shares with it.
+SHIP := GOWORK=off
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## the office edition with a stand-in 1C, a store of its own and one call played through
+	go run ./services/callbus/cmd/callbus up --demo
+
+.PHONY: build
+build: ## the three programs for this machine, into bin/
+	$(SHIP) CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ $(PROGRAMS)
+
+.PHONY: test
+test: ## all tests that need only Go and gcc: what ships as it ships, then the test module
+	$(SHIP) go test ./...
+	cd test && CALLBUS_PEERS=skip go test ./...
+
+.PHONY: race
+race: ## all tests of both modules with the race detector, in random order
+	go test -race -shuffle=on work
+
+.PHONY: peers
+peers: ## tests against other people's software (PHP SOAP, xmllint, strace, Node); what is missing fails
+	cd test && CALLBUS_PEERS=require go test ./peers/...
+
+.PHONY: faults
+faults: ## kill, freeze and disconnect the programs for FAULTS_SECONDS (60) and count what was lost
+	cd test && go run ./faults -seconds $(FAULTS_SECONDS)
+
+# A fuzz target runs alone, and go test takes one at a time. None found means that this search is broken.
+.PHONY: fuzz
+fuzz: ## every Fuzz target of both modules for FUZZTIME (5s)
+	@targets=$$(grep -rnoE --include='*_test.go' --exclude-dir=node_modules '^func Fuzz[A-Za-z0-9_]+' internal proto services test | \
+		sed -E 's|/[^/]+:[0-9]+:func | |' | sort -u); \
+	test -n "$$targets" || { echo 'no Fuzz target found'; exit 1; }; \
+	while read -r dir name; do \
+		echo "-- $$dir $$name"; \
+		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "./$$dir"; \
+	done <<< "$$targets"
+
+.PHONY: lint
+lint: bin/staticcheck ## gofmt, go vet and staticcheck
+	@unformatted=$$(gofmt -l internal proto services test); test -z "$$unformatted" || { echo "not gofmt'ed:"; echo "$$unformatted"; exit 1; }
+	go vet work
+	bin/staticcheck ./...
+	cd test && ../bin/staticcheck ./...
+
+.PHONY: generate
+generate: bin/buf ## the Go of proto/, after a change of a .proto
+	cd proto && ../bin/buf lint && ../bin/buf generate
+
+.PHONY: check-generated
+check-generated: bin/buf ## does the committed Go of proto/ come from the committed .proto?
+	@fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
+	cd proto && ../bin/buf lint && ../bin/buf generate --output "$$fresh"; \
+	(cd "$$fresh" && find . -name '*.go' | sort) > "$$fresh/list"; \
+	test -s "$$fresh/list" || { echo 'nothing was generated'; exit 1; }; \
+	while read -r f; do diff -u "$$f" "$$fresh/$$f"; done < "$$fresh/list"; \
+	for f in $$(find . -name '*.pb.go'); do test -f "$$fresh/$$f" || { echo "$$f has no .proto"; exit 1; }; done
+	@echo 'proto: generated Go is up to date'
+
+.PHONY: tidy-check
+tidy-check: ## is each go.mod what go mod tidy would write?
+	$(SHIP) go mod tidy -diff
+	cd test && $(SHIP) go mod tidy -diff
+	cd tools && $(SHIP) go mod tidy -diff
+
+# A service tested in the workspace with other versions than it ships with has not been tested.
+.PHONY: versions-check
+versions-check: ## do the services get the same module versions in the workspace as alone?
+	@list() { go list -deps -f '{{with .Module}}{{.Path}} {{.Version}}{{end}}' ./services/... | sort -u; }; \
+	diff <(GOWORK=off list) <(list) && echo 'versions: the same in the workspace as alone'
+
+.PHONY: dist
+dist: ## static binaries for PLATFORMS into dist/, with SHA256SUMS
+	rm -rf dist && mkdir dist
+	@for platform in $(PLATFORMS); do \
+		os=$${platform%/*} arch=$${platform#*/}; suffix=; [ "$$os" != windows ] || suffix=.exe; \
+		for program in $(PROGRAMS); do \
+			out=dist/$$(basename "$$program")-$$os-$$arch$$suffix; echo "$$out"; \
+			$(SHIP) CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -trimpath -ldflags '$(LDFLAGS)' -o "$$out" "$$program"; \
+		done; \
+	done
+	@cd dist && sha256sum * > SHA256SUMS && cat SHA256SUMS
+
+.PHONY: clean
+clean: ## remove bin/ and dist/
+	rm -rf bin dist
+
+# Tools live in a module of their own, outside the workspace, so that their dependencies are nobody else's.
+bin/staticcheck: tools/go.mod tools/go.sum
+	$(SHIP) go build -C tools -o ../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
+
+bin/buf: tools/go.mod tools/go.sum
+	$(SHIP) go build -C tools -o ../bin/buf github.com/bufbuild/buf/cmd/buf
