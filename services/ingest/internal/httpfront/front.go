@@ -69,7 +69,7 @@ type Options struct {
 	// Log gets one line per outcome: call.accepted or call.refused.
 	Log zerolog.Logger
 
-	// Observe is told each outcome (see Outcome), the dialect ("" where it is none of ours, so that both have few
+	// Observe is told each outcome (see OutcomeAccepted), the dialect ("" where it is none of ours, so that both have few
 	// values) and how long it took. It must be safe for concurrent use. Nil: nobody counts.
 	Observe func(outcome, dialect string, seconds float64)
 

@@ -76,8 +76,8 @@ func FuzzAStrictClientIsHeardAsItSpoke(f *testing.F) {
 		}
 		two := one.String() + one.String()
 		want, err := readAll(two)
-		if err != nil || len(want) != 2 || tooLarge(one.String()) {
-			t.Skip() // not well-formed after all: a raw blank in the query, say
+		if err != nil || len(want) != 2 || tooLarge(one.String()) || !strings.HasPrefix(one.String(), method+" /") {
+			t.Skip() // not well-formed after all: a raw blank in the query, say, or a path without a slash
 		}
 		out := repairedBytes(t, two, piece)
 		got, err := readAll(out)

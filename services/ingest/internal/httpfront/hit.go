@@ -10,29 +10,11 @@ import (
 	"net/netip"
 	"runtime/debug"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"github.com/callbus/callbus/internal/call"
 	"github.com/callbus/callbus/services/ingest/internal/dialect"
-)
-
-// Outcome is what becomes of a request: the first word that Options.Observe gets.
-type Outcome = string
-
-// The outcomes.
-const (
-	OutcomeAccepted  Outcome = "accepted"  // 200
-	OutcomeHead      Outcome = "head"      // 200, nothing stored
-	OutcomeUnusable  Outcome = "unusable"  // 400, kept
-	OutcomeUnknown   Outcome = "unknown"   // 404, 405; kept where the dialect or event is the reason
-	OutcomeForbidden Outcome = "forbidden" // 401, 403
-	OutcomeLimited   Outcome = "limited"   // 429
-	OutcomeBroken    Outcome = "broken"    // 400, 411, 413, 414, 431, 503, 505: refused before there was a request
-	OutcomeUnstored  Outcome = "unstored"  // 503
 )
 
 // hit is one request on its way through the front.
@@ -51,37 +33,6 @@ type hit struct {
 	query    string
 }
 
-// refused is an answer other than 200.
-type refused struct {
-	status  int
-	outcome Outcome
-	text    string // one line, for the phone's owner: nothing internal, nothing secret
-	keep    bool   // for Rejections
-	err     error  // for the log
-}
-
-func unusable(text string) *refused {
-	return &refused{status: http.StatusBadRequest, outcome: OutcomeUnusable, text: text, keep: true}
-}
-
-func forbidden(status int, text string) *refused {
-	return &refused{status: status, outcome: OutcomeForbidden, text: text}
-}
-
-// unstored asks for a second try, though no phone is known to make one.
-func unstored(err error) *refused {
-	return &refused{status: http.StatusServiceUnavailable, outcome: OutcomeUnstored, text: "could not be stored", err: err}
-}
-
-// refusedHead is the answer to a head that Repair refused.
-func refusedHead(path string) *refused {
-	no := refusals[strings.TrimPrefix(path, "/")]
-	if no == nil {
-		no = refuseNoise
-	}
-	return &refused{status: no.status, outcome: OutcomeBroken, text: no.text}
-}
-
 func (f *Front) newHit(w http.ResponseWriter, r *http.Request) *hit {
 	return &hit{front: f, w: w, r: r, started: time.Now(), addr: clientAddr(r, f.opts.TrustedProxies)}
 }
@@ -95,15 +46,7 @@ func hitOf(r *http.Request) *hit { return r.Context().Value(hitKey{}).(*hit) }
 
 // take is the way of a hit: who is it, what does it say, is it stored.
 func (f *Front) take(h *hit) {
-	if no := h.admit(); no != nil {
-		h.refuse(no)
-		return
-	}
-	if no := h.readBody(); no != nil {
-		h.refuse(no)
-		return
-	}
-	e, no := h.parse()
+	e, no := h.understand()
 	if no != nil {
 		h.refuse(no)
 		return
@@ -124,6 +67,16 @@ func (f *Front) take(h *hit) {
 	h.accept(stored)
 }
 
+func (h *hit) understand() (call.Event, *refused) {
+	if no := h.admit(); no != nil {
+		return call.Event{}, no
+	}
+	if no := h.readBody(); no != nil {
+		return call.Event{}, no
+	}
+	return h.parse()
+}
+
 // admit asks who it is. An empty token stands for none.
 func (h *hit) admit() *refused {
 	o := &h.front.opts
@@ -135,9 +88,12 @@ func (h *hit) admit() *refused {
 	if o.Tokens == nil {
 		return h.limit()
 	}
-	var ok bool
-	if token == "" || tokenForm.MatchString(token) {
-		h.identity, ok = o.Tokens(token)
+	identity, ok := "", token == "" || tokenForm.MatchString(token)
+	if ok {
+		identity, ok = o.Tokens(token)
+	}
+	if ok {
+		h.identity = identity
 	}
 	switch {
 	case ok && token != "":
@@ -244,71 +200,3 @@ func (h *hit) survive() {
 		h.refuse(unstored(fmt.Errorf("panic: %T\n%s", p, debug.Stack())))
 	}
 }
-
-// mitelNoOp is what a Mitel or Aastra phone does nothing on. It parses the body of every answer and shows an error for
-// an empty one (6800 series admin guide R4.2, p. 5-289).
-const mitelNoOp = `<?xml version="1.0" encoding="ISO-8859-1"?>` + "\n" +
-	`<AastraIPPhoneExecute><ExecuteItem URI=""/></AastraIPPhoneExecute>` + "\n"
-
-// accept says that the event is stored.
-func (h *hit) accept(e call.Event) {
-	if h.dialect == "mitel" {
-		h.answer(http.StatusOK, "text/xml", mitelNoOp)
-	} else {
-		h.answer(http.StatusOK, "", "")
-	}
-	h.observe(OutcomeAccepted)
-	h.common(h.front.opts.Log.Info()).
-		Str("id", e.ID).Str("event", string(e.Type)).Str("line", masked(string(e.Line))).Str("remote", remote(e.Remote)).
-		Str("mac", e.Phone.MAC).Msg("call.accepted")
-}
-
-func (h *hit) refuse(no *refused) {
-	if no.status == http.StatusServiceUnavailable || no.status == http.StatusTooManyRequests {
-		h.w.Header().Set("Retry-After", "1")
-	}
-	if no.outcome == OutcomeBroken {
-		h.w.Header().Set("Connection", "close")
-	}
-	if no.keep {
-		h.keep(no)
-	}
-	h.answer(no.status, "text/plain; charset=utf-8", no.text+"\n")
-	h.observe(no.outcome)
-	h.common(h.front.opts.Log.Warn()).
-		Int("status", no.status).Str("reason", no.text).Err(no.err).Msg("call.refused")
-}
-
-// common is what the line of every outcome holds.
-func (h *hit) common(line *zerolog.Event) *zerolog.Event {
-	if h.identity != "" {
-		line.Str("identity", h.identity)
-	}
-	return line.Str("dialect", h.dialect).Str("addr", text(h.addr)).Float64("ms", h.ms())
-}
-
-func (h *hit) keep(no *refused) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(h.r.Context()), storeTimeout)
-	defer cancel()
-	h.front.rejections.Reject(ctx, Rejection{
-		Reason: no.text, Status: no.status, Addr: text(h.addr), Dialect: h.dialect,
-		Raw: dialect.Raw(h.query), UserAgent: short(h.r.UserAgent()),
-	})
-}
-
-// answer writes a whole answer. No proxy may keep it: the next hit with the same query is another call.
-func (h *hit) answer(status int, kind, body string) {
-	header := h.w.Header()
-	header.Set("Cache-Control", "no-store")
-	header.Set("Content-Length", strconv.Itoa(len(body)))
-	if kind != "" {
-		header.Set("Content-Type", kind)
-		header.Set("X-Content-Type-Options", "nosniff")
-	}
-	h.w.WriteHeader(status)
-	_, _ = io.WriteString(h.w, body) // a phone that has hung up already loses nothing: the event is stored
-}
-
-func (h *hit) observe(o Outcome) { h.front.opts.Observe(o, h.dialect, time.Since(h.started).Seconds()) }
-
-func (h *hit) ms() float64 { return float64(time.Since(h.started).Microseconds()) / 1000 }
