@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -45,17 +44,21 @@ func newKey(path string) ([]byte, error) {
 	return text, os.WriteFile(path, text, 0o600)
 }
 
-// guest is the user that a client without credentials becomes: it hears calls, and can do nothing else.
-const guest = "guest"
-
-func admitGuests(opts *server.Options) {
-	opts.Users = []*server.User{{
-		Username: guest,
-		Password: rand.Text(), // nobody logs in by name
+// admitGuests lets clients without credentials in: they hear calls, and can do nothing else. Nobody holds the guests'
+// key; its public half only names them.
+func admitGuests(opts *server.Options) error {
+	pair, err := nkeys.CreateUser()
+	if err != nil {
+		return fmt.Errorf("make the guests' key: %w", err)
+	}
+	defer pair.Wipe()
+	opts.NoAuthUser, err = pair.PublicKey()
+	opts.Nkeys = append(opts.Nkeys, &server.NkeyUser{
+		Nkey: opts.NoAuthUser,
 		Permissions: &server.Permissions{
 			Publish:   &server.SubjectPermission{Deny: []string{">"}},
 			Subscribe: &server.SubjectPermission{Allow: []string{"calls.>", "lines.>"}},
 		},
-	}}
-	opts.NoAuthUser = guest
+	})
+	return err
 }

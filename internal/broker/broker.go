@@ -126,8 +126,7 @@ func listen(opts *server.Options, addr string) (guests bool, err error) {
 	if a.IP == nil || !a.IP.IsLoopback() {
 		return false, nil
 	}
-	admitGuests(opts)
-	return true, nil
+	return true, admitGuests(opts)
 }
 
 func run(opts *server.Options, log server.Logger) (*server.Server, error) {

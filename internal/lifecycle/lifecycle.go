@@ -167,7 +167,7 @@ func (g *Group) startAll(ctx context.Context, cancel context.CancelFunc) (starte
 		if err != nil {
 			return started, fmt.Errorf("start %s: %w", c.name, err)
 		}
-		g.opts.Log.Info().Str("component", c.name).Dur("took_ms", time.Since(begin)).Msg("started " + c.name)
+		g.opts.Log.Debug().Str("component", c.name).Dur("took_ms", time.Since(begin)).Msg("started " + c.name)
 		started = append(started, c)
 	}
 	return started, nil
@@ -214,7 +214,7 @@ func (g *Group) stopOne(grace context.Context, c *Component) error {
 		log.Warn().Err(err).Msg("stopped " + c.name + " with an error")
 		return fmt.Errorf("stop %s: %w", c.name, err)
 	}
-	log.Info().Msg("stopped " + c.name)
+	log.Debug().Msg("stopped " + c.name)
 	return nil
 }
 

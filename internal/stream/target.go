@@ -23,8 +23,9 @@ type TargetOptions struct {
 	Name     string
 	Sessions int           // lanes wanted; the set in force wins
 	AckWait  time.Duration // the longest call, and 5 s: after that a silent owner's message goes to another
-	// FromNow lets a target that is not the store's first begin with what comes; the first begins at the beginning.
-	FromNow bool
+	// From is where a new target starts: "beginning", "now", or empty: at the beginning for the store's first target,
+	// at now for a later one. Nobody wants last month's calls to ring again in a second system.
+	From string
 }
 
 // Target is one reader of CALLS with its lanes and endings.
@@ -101,15 +102,14 @@ func (t *Target) join(ctx context.Context) error {
 	return err
 }
 
-// firstSet is what a new target starts with. The first target of a store starts at its beginning, a later one with
-// what comes: nobody wants last month's calls to ring again in a second system.
+// firstSet is what a new target starts with.
 func (t *Target) firstSet(ctx context.Context, registry jetstream.KeyValue) (LaneSet, error) {
 	set := LaneSet{Generation: 1, Lanes: t.o.Sessions, From: 1}
 	others, err := targetNames(ctx, registry)
 	if err != nil {
 		return set, err
 	}
-	if t.o.FromNow || len(others) > 0 {
+	if t.o.From == "now" || t.o.From == "" && len(others) > 0 {
 		info, err := t.calls.Info(ctx)
 		if err != nil {
 			return set, fmt.Errorf("look at stream %s: %w", Calls, err)

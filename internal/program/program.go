@@ -1,0 +1,52 @@
+// Package program is what every main has in common: flags, environment and file, a log, signals, an exit code.
+package program
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+
+	"github.com/rs/zerolog"
+
+	"github.com/callbus/callbus/internal/config"
+	"github.com/callbus/callbus/internal/lifecycle"
+	"github.com/callbus/callbus/internal/telemetry"
+)
+
+// Program is a command that works until a signal.
+type Program struct {
+	Name    string // as the user types it, and before its errors
+	Version string
+	Env     string // prefix of the environment: INGEST
+	Flags   func(*flag.FlagSet)
+	Run     func(context.Context, zerolog.Logger) error
+}
+
+// Main parses the arguments, runs the program, and returns its exit code: 0 after a clean stop, 1 after a failure, 2
+// for arguments that make no sense.
+func (p Program) Main(args []string) int {
+	fs := flag.NewFlagSet(p.Name, flag.ContinueOnError)
+	p.Flags(fs)
+	var log telemetry.Options
+	log.Flags(fs)
+	version := fs.Bool("version", false, "print the version and stop")
+	switch err := config.Parse(fs, args, p.Env); {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		fmt.Fprintf(os.Stderr, "%s: %v\n", p.Name, err)
+		return 2
+	case *version:
+		fmt.Println(p.Name, p.Version)
+		return 0
+	}
+	ctx, stop := lifecycle.Signals(context.Background())
+	defer stop()
+	if err := p.Run(ctx, telemetry.New(os.Stderr, log)); err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", p.Name, err)
+		return 1
+	}
+	return 0
+}

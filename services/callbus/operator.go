@@ -1,0 +1,253 @@
+package callbus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/mattn/go-isatty"
+	"github.com/nats-io/nats.go"
+
+	"github.com/callbus/callbus/internal/broker"
+	"github.com/callbus/callbus/internal/call"
+	"github.com/callbus/callbus/internal/config"
+	"github.com/callbus/callbus/internal/lifecycle"
+	"github.com/callbus/callbus/internal/stream"
+)
+
+// clock is how a time of day is printed.
+const clock = "15:04:05.000"
+
+// answerTimeout is how long an operator's command waits for NATS.
+const answerTimeout = 15 * time.Second
+
+// line is one operator's command with its connection.
+type line struct {
+	fs                     *flag.FlagSet
+	url, creds, ca, folder string
+}
+
+func newLine(name string) *line {
+	l := &line{fs: flag.NewFlagSet("callbus "+name, flag.ContinueOnError)}
+	l.fs.StringVar(&l.url, "nats", "nats://127.0.0.1:4222", "URL of the NATS server")
+	l.fs.StringVar(&l.creds, "nats-creds", "", "file with the credentials; default DATA/nats.creds if it is there")
+	l.fs.StringVar(&l.ca, "nats-ca", "", "file with the certificate authority of a TLS server")
+	l.fs.StringVar(&l.folder, "data", "./data", "folder of callbus up on this machine")
+	return l
+}
+
+// run parses the flags, connects, works, and returns the exit code.
+func (l *line) run(flags []string, work func(context.Context, *nats.Conn) error) int {
+	switch err := config.Parse(l.fs, flags, "CALLBUS"); {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		return l.fail(2, err)
+	}
+	ctx, stop := lifecycle.Signals(context.Background())
+	defer stop()
+	nc, err := l.connect(ctx)
+	if err != nil {
+		return l.fail(1, err)
+	}
+	defer nc.Close()
+	if err := work(ctx, nc); err != nil {
+		return l.fail(1, err)
+	}
+	return 0
+}
+
+func (l *line) fail(code int, err error) int {
+	fmt.Fprintf(os.Stderr, "%s: %v\n", l.fs.Name(), err)
+	return code
+}
+
+func (l *line) connect(ctx context.Context) (*nats.Conn, error) {
+	if local := filepath.Join(l.folder, broker.CredsFile); l.creds == "" {
+		if _, err := os.Stat(local); err == nil {
+			l.creds = local
+		}
+	}
+	trouble := make(chan error, 1)
+	nc, err := stream.Connect(stream.ConnectOptions{
+		Name: l.fs.Name(), URL: l.url, Creds: l.creds, CA: l.ca, Notify: func(_ string, err error) {
+			select {
+			case trouble <- err:
+			default:
+			}
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	deadline, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	for !nc.IsConnected() {
+		select {
+		case <-deadline.Done():
+			nc.Close()
+			return nil, fmt.Errorf("cannot reach NATS at %s (is callbus running? %v)", l.url, nc.LastError())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	return nc, nil
+}
+
+func tail(args []string) int {
+	return newLine("tail").run(args, func(ctx context.Context, nc *nats.Conn) error {
+		if err := stream.Tail(nc, func(e call.Event) { printEvent(os.Stdout, e) }); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return nil
+	})
+}
+
+// follow prints the events of the running office.
+func (o *office) follow(w io.Writer) error {
+	nc, err := stream.Connect(stream.ConnectOptions{Name: "demo", InProcess: o.broker, Creds: o.broker.Creds()})
+	if err != nil {
+		return err
+	}
+	return stream.Tail(nc, func(e call.Event) { printEvent(w, e) })
+}
+
+var arrows = map[call.EventType]string{call.Outgoing: "→"}
+
+// printEvent writes one line, for an operator's eyes: the number is whole.
+func printEvent(w io.Writer, e call.Event) {
+	arrow := arrows[e.Type]
+	if arrow == "" {
+		arrow = "←"
+	}
+	remote := string(e.Remote.Number)
+	if remote == "" {
+		remote = e.Remote.URI
+	}
+	fmt.Fprintf(w, "%s NATS   calls.%s  %s %s %s %s\n", e.Time.Local().Format(clock), bold(w, string(e.Type)), e.Line, arrow, remote, e.Remote.Name)
+}
+
+// bold marks a word on a terminal only.
+func bold(w io.Writer, s string) string {
+	f, ok := w.(*os.File)
+	if !ok || os.Getenv("NO_COLOR") != "" || !isatty.IsTerminal(f.Fd()) {
+		return s
+	}
+	return "\x1b[1m" + s + "\x1b[0m"
+}
+
+func dead(args []string) int {
+	verb, args := shift(args)
+	switch verb {
+	case "list":
+		return newLine("dead list").run(args, listDead)
+	case "show":
+		return withNumber("dead show", args, showDead)
+	case "retry":
+		return withNumber("dead retry", args, retryDead)
+	}
+	fmt.Fprintln(os.Stderr, "callbus dead: want list, show N or retry N")
+	return 2
+}
+
+func shift(args []string) (first string, rest []string) {
+	if len(args) == 0 {
+		return "", nil
+	}
+	return args[0], args[1:]
+}
+
+// withNumber runs a command on one dead letter.
+func withNumber(name string, args []string, work func(context.Context, *nats.Conn, uint64) error) int {
+	word, flags := shift(args)
+	number, err := strconv.ParseUint(word, 10, 64)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "callbus %s: want the number of a dead letter (callbus dead list shows them)\n", name)
+		return 2
+	}
+	return newLine(name).run(flags, func(ctx context.Context, nc *nats.Conn) error {
+		ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+		defer cancel()
+		return work(ctx, nc, number)
+	})
+}
+
+func listDead(ctx context.Context, nc *nats.Conn) error {
+	n := 0
+	err := stream.DeadLetters(ctx, nc, func(d stream.DeadLetter) {
+		n++
+		fmt.Printf("%6d  %s  %s  %-9s  line %s  %s  tries %d%s  %s\n", d.Number, d.Time.Local().Format(time.DateTime), d.Target,
+			d.Event.Type, d.Event.Line, d.Event.Remote.URI, d.Attempts, unsure(d), d.Why)
+	})
+	if err == nil && n == 0 {
+		fmt.Println("no dead letters")
+	}
+	return err
+}
+
+func unsure(d stream.DeadLetter) string {
+	if d.Unsure {
+		return " (1C may have taken it)"
+	}
+	return ""
+}
+
+func showDead(ctx context.Context, nc *nats.Conn, number uint64) error {
+	d, err := stream.FindDeadLetter(ctx, nc, number)
+	if err != nil {
+		return err
+	}
+	out := json.NewEncoder(os.Stdout)
+	out.SetIndent("", "  ")
+	out.SetEscapeHTML(false)
+	type party struct{ URI, Number, Name string }
+	return out.Encode(struct {
+		Number                          uint64
+		Died                            time.Time
+		Target, Lane, Why, Answer       string
+		Tries                           int
+		MayHaveBeenTaken                bool
+		ID, Event, Line, Source, CallID string
+		Accepted                        time.Time
+		Remote, Local                   party
+		Raw                             string
+	}{
+		d.Number, d.Time.Local(), d.Target, d.Lane, d.Why, d.Answer, d.Attempts, d.Unsure,
+		d.Event.ID, string(d.Event.Type), string(d.Event.Line), d.Event.Source, d.Event.CallID, d.Event.Time.Local(),
+		party{d.Event.Remote.URI, string(d.Event.Remote.Number), d.Event.Remote.Name},
+		party{d.Event.Local.URI, string(d.Event.Local.Number), d.Event.Local.Name}, d.Event.Raw,
+	})
+}
+
+func retryDead(ctx context.Context, nc *nats.Conn, number uint64) error {
+	if err := stream.Retry(ctx, nc, number); err != nil {
+		return err
+	}
+	fmt.Printf("dead letter %d is on its way to 1C again\n", number)
+	return nil
+}
+
+func targets(args []string) int {
+	verb, args := shift(args)
+	name, flags := shift(args)
+	if verb != "forget" || name == "" {
+		fmt.Fprintln(os.Stderr, "callbus targets: want forget NAME")
+		return 2
+	}
+	return newLine("targets forget").run(flags, func(ctx context.Context, nc *nats.Conn) error {
+		ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+		defer cancel()
+		if err := stream.ForgetTarget(ctx, nc, name); err != nil {
+			return err
+		}
+		fmt.Printf("target %s is forgotten: its events are no longer kept for it\n", name)
+		return nil
+	})
+}

@@ -1,0 +1,134 @@
+package callbus
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net"
+	"path/filepath"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/rs/zerolog"
+
+	"github.com/callbus/callbus/internal/admin"
+	"github.com/callbus/callbus/internal/broker"
+	"github.com/callbus/callbus/internal/lifecycle"
+	"github.com/callbus/callbus/internal/program"
+	"github.com/callbus/callbus/services/ingest"
+	onecadapter "github.com/callbus/callbus/services/onec-adapter"
+)
+
+// office is everything in one process.
+type office struct {
+	data       string
+	admin      string
+	natsListen string
+	demo       bool
+	ingest     ingest.Options
+	adapter    onecadapter.Options
+
+	log    zerolog.Logger
+	group  *lifecycle.Group
+	broker *broker.Broker
+	phones net.Addr
+}
+
+func up(args []string) int {
+	var o office
+	return program.Program{Name: "callbus up", Version: Version, Env: "CALLBUS", Flags: o.flags, Run: o.run}.Main(args)
+}
+
+func (o *office) flags(fs *flag.FlagSet) {
+	fs.StringVar(&o.data, "data", "./data", "folder for everything that is kept")
+	fs.StringVar(&o.admin, "admin", "127.0.0.1:9080", "address of the probes and metrics (/livez /readyz /metrics); empty: none")
+	fs.StringVar(&o.natsListen, "nats-listen", "127.0.0.1:4222",
+		"address of NATS for taps and commands, or off; on loopback anybody may listen to calls, for the rest there is DATA/nats.creds")
+	fs.BoolVar(&o.demo, "demo", false, "a stand-in 1C on "+standinAddr+", a store of its own, and one call played through at the start")
+	o.ingest.FrontFlags(fs)
+	o.adapter.TargetFlags(fs)
+}
+
+// run is a long straight line: the order of starting. It stops in reverse (docs/adr/0005): phones are answered first,
+// then the calls of 1C are finished, and the store closes last.
+func (o *office) run(ctx context.Context, log zerolog.Logger) error {
+	o.log = log
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	o.group = lifecycle.New(lifecycle.Options{Log: log, Grace: o.adapter.Single.Timeout + graceBeyondCall})
+	if o.demo {
+		if err := o.addStandin(); err != nil {
+			return err
+		}
+	}
+	monitor := admin.New(admin.Options{Addr: o.admin, Metrics: metrics, Log: log, Fail: o.group.Fail})
+	o.group.Add("broker", o.startBroker, o.stopBroker)
+	o.add("adapter", func(ctx context.Context, ready func()) error {
+		a := o.adapter
+		a.Broker, a.Monitor, a.Metrics, a.Log, a.Ready = o.broker, monitor, metrics, log, ready
+		return onecadapter.Run(ctx, a)
+	})
+	o.add("ingest", func(ctx context.Context, ready func()) error {
+		i := o.ingest
+		i.Broker, i.Monitor, i.Metrics, i.Log = o.broker, monitor, metrics, log
+		i.Ready = func(a net.Addr) { o.phones = a; ready() }
+		return ingest.Run(ctx, i)
+	})
+	if o.admin != "" {
+		o.group.Add("admin", monitor.Start, monitor.Stop)
+	}
+	o.group.Add("welcome", o.welcome, nil)
+	return o.group.Run(ctx)
+}
+
+func (o *office) startBroker(context.Context) (err error) {
+	listen := o.natsListen
+	if listen == "off" {
+		listen = ""
+	}
+	dir := o.data
+	if o.demo {
+		dir = filepath.Join(o.data, "demo")
+	}
+	o.broker, err = broker.Start(broker.Options{Dir: dir, Listen: listen, Room: int64(o.ingest.StoreMax), Log: broker.Log(o.log)})
+	return err
+}
+
+func (o *office) stopBroker(context.Context) error { return o.broker.Stop() }
+
+// child is a service that runs inside this process.
+type child struct {
+	cancel context.CancelFunc
+	ended  chan error
+}
+
+// add makes a component of a service: it is started when it says that it is ready, and stopped by its context.
+func (o *office) add(name string, run func(ctx context.Context, ready func()) error) {
+	c := &child{ended: make(chan error, 1)}
+	o.group.Add(name, func(context.Context) error {
+		ctx, cancel := context.WithCancel(context.WithoutCancel(o.group.Context()))
+		c.cancel = cancel
+		ready := make(chan struct{})
+		go func() {
+			err := run(ctx, func() { close(ready) })
+			c.ended <- err
+			if ctx.Err() == nil {
+				o.group.Fail(fmt.Errorf("%s: %w", name, err))
+			}
+		}()
+		select {
+		case <-ready:
+			return nil
+		case err := <-c.ended:
+			return err
+		}
+	}, func(ctx context.Context) error {
+		c.cancel()
+		select {
+		case err := <-c.ended:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+}

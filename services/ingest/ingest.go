@@ -1,0 +1,286 @@
+// Package ingest is the service that speaks to phones: it takes their hits over HTTP and puts them on the stream.
+// The process is a value: Options go in, Run works until its context ends.
+package ingest
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"github.com/callbus/callbus/internal/admin"
+	"github.com/callbus/callbus/internal/broker"
+	"github.com/callbus/callbus/internal/config"
+	"github.com/callbus/callbus/internal/lifecycle"
+	"github.com/callbus/callbus/internal/phone"
+	"github.com/callbus/callbus/internal/stream"
+	"github.com/callbus/callbus/internal/telemetry"
+	"github.com/callbus/callbus/services/ingest/internal/httpfront"
+)
+
+// Options of the service. Flags sets those that an operator sees.
+type Options struct {
+	HTTP           string // where phones knock
+	Admin          string // probes and metrics; empty: none
+	Site           string
+	Region         phone.Region
+	TrustedProxies []netip.Prefix
+
+	Store      string // folder of the embedded broker; empty: NATS
+	StoreMax   config.Bytes
+	NATSListen string // opens the embedded broker to others
+
+	NATS      string
+	NATSCreds string
+	NATSCA    string
+	Replicas  int
+
+	// Broker is somebody else's embedded broker, which outlives Run. It comes before Store and NATS.
+	Broker *broker.Broker
+	// Monitor is somebody else's admin server, not yet started; it comes before Admin.
+	Monitor *admin.Server
+	// Metrics takes the metrics; nil: a registry of Run's own.
+	Metrics *prometheus.Registry
+	// Ready is told the address for phones once the service answers there. It may be nil.
+	Ready func(http net.Addr)
+	Log   zerolog.Logger
+}
+
+// DefaultStoreMax is the room of CALLS: some 700,000 events.
+const DefaultStoreMax = 1 * config.GiB
+
+// Flags adds the options to a flag set, with their defaults. The values are in o after the flag set has been parsed.
+func (o *Options) Flags(fs *flag.FlagSet) {
+	o.FrontFlags(fs)
+	fs.StringVar(&o.Admin, "admin", "127.0.0.1:9080", "address of the probes and metrics (/livez /readyz /metrics); empty: none")
+	fs.StringVar(&o.Store, "store", "", "folder of the embedded store; either this or --nats")
+	fs.StringVar(&o.NATSListen, "nats-listen", "", "open the embedded store's NATS to others on this address; credentials are in STORE/nats.creds")
+	fs.StringVar(&o.NATS, "nats", "", "URL of a NATS server or cluster (nats://a,nats://b)")
+	fs.StringVar(&o.NATSCreds, "nats-creds", "", "file with the credentials for --nats")
+	fs.StringVar(&o.NATSCA, "nats-ca", "", "file with the certificate authority of --nats")
+	fs.IntVar(&o.Replicas, "replicas", 1, "replicas of the streams on a NATS cluster (1, 3 or 5)")
+}
+
+// FrontFlags adds the options that do not depend on where events are stored.
+func (o *Options) FrontFlags(fs *flag.FlagSet) {
+	o.Region, o.StoreMax = "RU", DefaultStoreMax
+	fs.StringVar(&o.HTTP, "http", ":8080", "address that phones call")
+	fs.StringVar(&o.Site, "site", "", "name of this branch; two branches may both have a line 101")
+	fs.Var(&o.StoreMax, "store-max", "room for stored calls; when it is full, phones are answered 503")
+	fs.Func("region", "country whose national numbers the phones use (default RU)", func(s string) (err error) {
+		o.Region, err = phone.ParseRegion(s)
+		return err
+	})
+	fs.Func("trusted-proxy", "network (CIDR) of a proxy whose X-Forwarded-For is believed; may be given several times", func(s string) error {
+		p, err := netip.ParsePrefix(s)
+		o.TrustedProxies = append(o.TrustedProxies, p)
+		return err
+	})
+}
+
+// check says what does not go together.
+func (o Options) check() error {
+	switch {
+	case o.Broker != nil:
+		return nil
+	case o.Store == "" && o.NATS == "":
+		return errors.New("say where events are stored: --store DIR (embedded) or --nats URL")
+	case o.Store != "" && o.NATS != "":
+		return errors.New("--store and --nats exclude each other")
+	case o.NATS == "" && (o.NATSCreds != "" || o.NATSCA != "" || o.Replicas > 1):
+		return errors.New("--nats-creds, --nats-ca and --replicas belong to --nats")
+	case o.Store == "" && o.NATSListen != "":
+		return errors.New("--nats-listen belongs to --store")
+	}
+	return nil
+}
+
+// service is one run of the process: its parts, in the order in which they start.
+type service struct {
+	Options
+	group     *lifecycle.Group
+	nc        *nats.Conn
+	publisher *stream.Publisher
+	front     *httpfront.Front
+	declared  atomic.Bool
+}
+
+// Run takes hits until ctx ends, and then answers those under way before it lets go of the store. Errors: options that
+// do not go together, an address that is taken, a store that cannot be opened or that froze while working.
+func Run(ctx context.Context, o Options) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	if o.Metrics == nil {
+		o.Metrics = prometheus.NewRegistry()
+	}
+	s := &service{Options: o, group: lifecycle.New(lifecycle.Options{Log: o.Log})}
+	// A long straight line: the order of starting. It stops in reverse: phones first, broker last, because a handler
+	// that is still answering needs the broker (docs/adr/0005).
+	if o.Broker == nil && o.Store != "" {
+		s.group.Add("broker", s.startBroker, s.stopBroker)
+	}
+	s.group.Add("connection", s.connect, s.disconnect)
+	s.group.Add("streams", s.declare, nil)
+	s.group.Add("phones", s.openFront, s.closeFront)
+	s.addAdmin()
+	return s.group.Run(ctx)
+}
+
+func (s *service) startBroker(context.Context) error {
+	b, err := broker.Start(broker.Options{Dir: s.Store, Listen: s.NATSListen, Room: int64(s.StoreMax), Log: broker.Log(s.Log)})
+	if err != nil {
+		return err
+	}
+	s.Broker = b
+	s.Log.Info().Str("folder", s.Store).Str("nats", b.URL()).Msg("broker.started")
+	return nil
+}
+
+func (s *service) stopBroker(context.Context) error { return s.Broker.Stop() }
+
+func (s *service) connect(context.Context) (err error) {
+	o := stream.ConnectOptions{Name: "ingest", URL: s.NATS, Creds: s.NATSCreds, CA: s.NATSCA, Notify: telemetry.Connection(s.Log)}
+	if s.Broker != nil {
+		o.InProcess, o.Creds = s.Broker, s.Broker.Creds()
+	}
+	if s.nc, err = stream.Connect(o); err != nil {
+		return err
+	}
+	s.publisher, err = stream.NewPublisher(s.nc, s.Site)
+	return err
+}
+
+func (s *service) disconnect(context.Context) error {
+	s.nc.Close()
+	return nil
+}
+
+// declare makes the streams. An embedded broker is there or the start fails; an outside one may come later, and
+// phones get 503 until then.
+func (s *service) declare(ctx context.Context) error {
+	if s.Broker == nil {
+		go s.declareUntilDone()
+		return nil
+	}
+	if err := s.declareOnce(ctx); err != nil {
+		return err
+	}
+	go s.watchStore()
+	return nil
+}
+
+func (s *service) declareOnce(ctx context.Context) error {
+	js, err := jetstream.New(s.nc)
+	if err != nil {
+		return err
+	}
+	room := int64(s.StoreMax)
+	if s.Broker != nil {
+		room = s.Broker.Room()
+	}
+	differences, err := stream.DeclareIngest(ctx, js, room, max(s.Replicas, 1))
+	for _, d := range differences {
+		s.Log.Warn().Msg("store: " + d)
+	}
+	if room < int64(s.StoreMax) {
+		s.Log.Warn().Stringer("room", config.Bytes(room)).Msg("store: the disk is too small for --store-max, using less")
+	}
+	s.declared.Store(err == nil)
+	return err
+}
+
+func (s *service) declareUntilDone() {
+	for wait := time.Second; ; wait = min(2*wait, 10*time.Second) {
+		ctx, cancel := context.WithTimeout(s.group.Context(), 5*time.Second)
+		err := s.declareOnce(ctx)
+		cancel()
+		if err == nil {
+			s.Log.Info().Msg("store.ready: NATS has the streams")
+			return
+		}
+		s.Log.Error().Err(err).Msg("store.away: phones are answered 503 until NATS is there")
+		select {
+		case <-s.group.Context().Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+// watchStore notices a frozen store. It heals only by a restart of the server, so after refusing phones at once the
+// process ends, and whoever supervises it starts it anew.
+func (s *service) watchStore() {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.group.Context().Done():
+			return
+		case <-tick.C:
+		}
+		if err := s.Broker.Health(); err != nil {
+			err = fmt.Errorf("the store is frozen (disk full?), a restart with free space heals it: %w", err)
+			s.publisher.Refuse(err)
+			s.group.Fail(err)
+			return
+		}
+	}
+}
+
+func (s *service) openFront(context.Context) error {
+	l, err := net.Listen("tcp", s.HTTP)
+	if err != nil {
+		return fmt.Errorf("listen for phones: %w", err)
+	}
+	s.front = httpfront.New(httpfront.Options{
+		Region: s.Region, TrustedProxies: s.TrustedProxies, Log: s.Log, Observe: observe(s.Metrics),
+	}, s.publisher, newRejections(stream.NewRejections(s.nc), s.Metrics))
+	go func() {
+		if err := s.front.Serve(l); err != nil {
+			s.group.Fail(err)
+		}
+	}()
+	s.Log.Info().Stringer("address", l.Addr()).Msg("phones.welcome")
+	if s.Ready != nil {
+		s.Ready(l.Addr())
+	}
+	return nil
+}
+
+func (s *service) closeFront(ctx context.Context) error { return s.front.Shutdown(ctx) }
+
+func (s *service) addAdmin() {
+	monitor := s.Monitor
+	if monitor == nil {
+		if s.Admin == "" {
+			return
+		}
+		monitor = admin.New(admin.Options{Addr: s.Admin, Metrics: s.Metrics, Log: s.Log, Fail: s.group.Fail})
+		s.group.Add("admin", monitor.Start, monitor.Stop)
+	}
+	monitor.Ready("ingest", s.group.Ready)
+	monitor.Ready("store", s.stored)
+}
+
+// stored is the readiness of the store: it does not depend on 1C.
+func (s *service) stored(context.Context) error {
+	switch {
+	case s.nc == nil || !s.nc.IsConnected():
+		return stream.ErrAway
+	case !s.declared.Load():
+		return errors.New("the streams are not declared yet")
+	case s.Broker != nil:
+		return s.Broker.Health()
+	}
+	return nil
+}

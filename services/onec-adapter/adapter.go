@@ -1,0 +1,128 @@
+// Package onecadapter is the service that speaks to 1C: it takes events from the stream and calls the web service of
+// 1C:Enterprise. The process is a value: Options go in, Run works until its context ends. Any number of instances may
+// run on one stream.
+package onecadapter
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/callbus/callbus/internal/admin"
+	"github.com/callbus/callbus/internal/lifecycle"
+	"github.com/callbus/callbus/internal/stream"
+	"github.com/callbus/callbus/internal/telemetry"
+)
+
+// service is one run of the process.
+type service struct {
+	Options
+	group   *lifecycle.Group
+	nc      *nats.Conn
+	metrics *metrics
+	works   []*work
+	stop    context.CancelFunc
+	stopped chan struct{}
+}
+
+// Run delivers events until ctx ends; calls that are under way then are finished, everything else is handed back at
+// once. Neither NATS nor 1C need be there at the start. Errors: options that do not go together, a password file that
+// cannot be read, an address that is taken.
+func Run(ctx context.Context, o Options) error {
+	targets, err := o.targets()
+	if err != nil {
+		return err
+	}
+	if o.Metrics == nil {
+		o.Metrics = prometheus.NewRegistry()
+	}
+	s := &service{Options: o, metrics: newMetrics(o.Metrics)}
+	grace := time.Duration(0)
+	for _, t := range targets {
+		w, err := newWork(s, t)
+		if err != nil {
+			return err
+		}
+		s.works = append(s.works, w)
+		grace = max(grace, t.Timeout)
+	}
+	// A call under way gets its whole time-out, and two seconds for its ending (docs/adr/0005).
+	s.group = lifecycle.New(lifecycle.Options{Log: o.Log, Grace: grace + 3*time.Second})
+	s.group.Add("connection", s.connect, s.disconnect)
+	s.addAdmin()
+	s.group.Add("targets", s.start, s.drain).Pending(s.pending)
+	return s.group.Run(ctx)
+}
+
+func (s *service) connect(context.Context) (err error) {
+	o := stream.ConnectOptions{
+		Name: "onec-adapter", URL: s.NATS, Creds: s.NATSCreds, CA: s.NATSCA, Notify: telemetry.Connection(s.Log),
+	}
+	if s.Broker != nil {
+		o.InProcess, o.Creds = s.Broker, s.Broker.Creds()
+	}
+	s.nc, err = stream.Connect(o)
+	return err
+}
+
+func (s *service) disconnect(context.Context) error {
+	s.nc.Close()
+	return nil
+}
+
+func (s *service) start(context.Context) error {
+	ctx, cancel := context.WithCancel(s.group.Context())
+	s.stop, s.stopped = cancel, make(chan struct{})
+	go func() {
+		defer close(s.stopped)
+		s.runAll(ctx)
+	}()
+	if s.Ready != nil {
+		s.Ready()
+	}
+	return nil
+}
+
+// drain finishes the calls under way and gives all lanes up.
+func (s *service) drain(ctx context.Context) error {
+	s.stop()
+	select {
+	case <-s.stopped:
+		return nil
+	case <-ctx.Done():
+		return errors.New("calls of 1C are still under way: " + s.pending())
+	}
+}
+
+func (s *service) pending() string {
+	var busy []string
+	for _, w := range s.works {
+		if p := w.pending(); p != "" {
+			busy = append(busy, w.target.Name+" ("+p+")")
+		}
+	}
+	return strings.Join(busy, ", ")
+}
+
+func (s *service) addAdmin() {
+	monitor := s.Monitor
+	if monitor == nil {
+		if s.Admin == "" {
+			return
+		}
+		monitor = admin.New(admin.Options{Addr: s.Admin, Metrics: s.Metrics, Log: s.Log, Fail: s.group.Fail})
+		s.group.Add("admin", monitor.Start, monitor.Stop)
+	}
+	monitor.Ready("adapter", s.group.Ready)
+	// 1C is no part of it: an adapter whose 1C is away is ready, and a restart would not bring 1C back.
+	monitor.Ready("nats", func(context.Context) error {
+		if s.nc == nil || !s.nc.IsConnected() {
+			return stream.ErrAway
+		}
+		return nil
+	})
+}

@@ -1,0 +1,64 @@
+package onecadapter
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/callbus/callbus/services/onec-adapter/internal/deliver"
+)
+
+type metrics struct {
+	reg   prometheus.Registerer
+	tries *prometheus.CounterVec
+	took  *prometheus.HistogramVec
+	age   *prometheus.HistogramVec
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	m := &metrics{
+		reg: reg,
+		tries: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "callbus_verdicts_total",
+			Help: "What became of events: delivered, dead, skipped, or later (a try that will be repeated).",
+		}, []string{"target", "verdict"}),
+		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "callbus_onec_seconds",
+			Help:    "How long 1C took to answer.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		}, []string{"target"}),
+		age: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "callbus_event_age_seconds",
+			Help:    "Age of an event when it ended, from its acceptance by ingest.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10, 60, 600, 3600},
+		}, []string{"target"}),
+	}
+	reg.MustRegister(m.tries, m.took, m.age)
+	return m
+}
+
+func (m *metrics) observe(target string) func(deliver.Outcome) {
+	return func(o deliver.Outcome) {
+		m.tries.WithLabelValues(target, o.Verdict.String()).Inc()
+		if o.Call > 0 {
+			m.took.WithLabelValues(target).Observe(o.Call.Seconds())
+		}
+		if o.Verdict.Final() {
+			m.age.WithLabelValues(target).Observe(max(o.Age, time.Duration(0)).Seconds())
+		}
+	}
+}
+
+// watch shows whether the breaker keeps the target shut.
+func (m *metrics) watch(target string, d *deliver.Deliverer) {
+	m.reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name:        "callbus_target_shut",
+		Help:        "1 while the target is away and events wait in the store.",
+		ConstLabels: prometheus.Labels{"target": target},
+	}, func() float64 {
+		if shut, _ := d.Shut(); shut {
+			return 1
+		}
+		return 0
+	}))
+}

@@ -1,0 +1,183 @@
+package onecadapter
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"github.com/callbus/callbus/internal/admin"
+	"github.com/callbus/callbus/internal/broker"
+	"github.com/callbus/callbus/internal/config"
+	"github.com/callbus/callbus/internal/stream"
+	"github.com/callbus/callbus/services/onec-adapter/internal/onec"
+)
+
+// Options of the service. Flags sets those that an operator sees.
+type Options struct {
+	NATS      string
+	NATSCreds string
+	NATSCA    string
+	Admin     string // probes and metrics; empty: none
+
+	Single  Target // the one target that flags describe
+	Targets string // file that describes several
+
+	// Broker is somebody else's embedded broker, which outlives Run; it comes before NATS.
+	Broker *broker.Broker
+	// Monitor is somebody else's admin server, not yet started; it comes before Admin.
+	Monitor *admin.Server
+	// Metrics takes the metrics; nil: a registry of Run's own.
+	Metrics *prometheus.Registry
+	// Ready is told once the service works, whether 1C is there or not. It may be nil.
+	Ready func()
+	Log   zerolog.Logger
+}
+
+// Target is one 1C, as a targets file describes it.
+type Target struct {
+	Name         string            `yaml:"name"`
+	URL          string            `yaml:"url"`
+	User         string            `yaml:"user"`
+	PasswordFile string            `yaml:"password_file"`
+	Operation    string            `yaml:"operation"`
+	SOAP12       bool              `yaml:"soap12"`
+	Sessions     int               `yaml:"sessions"`  // calls at once in this 1C
+	Timeout      time.Duration     `yaml:"timeout"`   // of one call
+	FreshFor     time.Duration     `yaml:"fresh_for"` // older events are skipped; 0: none is too old
+	From         From              `yaml:"from"`
+	Parameters   map[string]string `yaml:"parameters"` // parameter of the operation → event, remote, line or =constant
+	Lines        map[string]string `yaml:"lines"`      // SIP login → internal number
+}
+
+// From says where a new target starts in the store: at its "beginning", at "now", or, if empty, at the beginning for
+// the store's first target and at now for a later one.
+type From string
+
+// DefaultTarget is the name of the target that flags describe.
+const DefaultTarget = "main"
+
+// DefaultSessions is how many calls 1C gets at once: licences are short, and one call takes about 30 ms.
+const DefaultSessions = 2
+
+// Flags adds the options to a flag set, with their defaults. The values are in o after the flag set has been parsed.
+func (o *Options) Flags(fs *flag.FlagSet) {
+	fs.StringVar(&o.NATS, "nats", "nats://127.0.0.1:4222", "URL of the NATS server or cluster that ingest stores calls on")
+	fs.StringVar(&o.NATSCreds, "nats-creds", "", "file with the credentials (nats.creds in the folder of an embedded store)")
+	fs.StringVar(&o.NATSCA, "nats-ca", "", "file with the certificate authority of --nats")
+	fs.StringVar(&o.Admin, "admin", "127.0.0.1:9081", "address of the probes and metrics (/livez /readyz /metrics); empty: none")
+	o.TargetFlags(fs)
+}
+
+// TargetFlags adds the options that describe 1C.
+func (o *Options) TargetFlags(fs *flag.FlagSet) {
+	t := &o.Single
+	t.Name = DefaultTarget
+	fs.StringVar(&t.URL, "onec-url", "", "URL of 1C's web service (http://server/base/ws/teldata.1cws)")
+	fs.StringVar(&t.User, "onec-user", "", "user of the infobase")
+	fs.StringVar(&t.PasswordFile, "onec-password-file", "", "file with the user's password")
+	fs.StringVar(&t.Operation, "onec-operation", onec.DefaultOperation, "operation of the web service")
+	fs.BoolVar(&t.SOAP12, "onec-soap12", false, "speak SOAP 1.2 instead of 1.1")
+	fs.DurationVar(&t.Timeout, "onec-timeout", onec.DefaultTimeout, "longest call of 1C")
+	fs.DurationVar(&t.FreshFor, "fresh-for", 0, "skip events older than this; 0: deliver everything, late rings too")
+	fs.IntVar(&t.Sessions, "sessions", DefaultSessions, "calls of 1C at once")
+	fs.StringVar(&o.Targets, "targets", "", "YAML file that describes several targets, instead of the --onec-… flags")
+}
+
+// targets are what the options describe, checked. The passwords have not been read yet.
+func (o Options) targets() ([]Target, error) {
+	switch {
+	case o.Targets == "" && o.Single.URL == "":
+		return nil, errors.New("say where 1C is: --onec-url URL (or --targets FILE for several)")
+	case o.Targets != "" && o.Single.URL != "":
+		return nil, errors.New("--targets and --onec-url exclude each other")
+	case o.Targets == "":
+		return check([]Target{o.Single})
+	}
+	data, err := os.ReadFile(o.Targets)
+	if err != nil {
+		return nil, fmt.Errorf("targets: %w", err)
+	}
+	var file struct {
+		Targets []Target `yaml:"targets"`
+	}
+	if err := config.Strict(data, &file); err != nil {
+		return nil, fmt.Errorf("targets in %s: %w", o.Targets, err)
+	}
+	if len(file.Targets) == 0 {
+		return nil, fmt.Errorf("targets in %s: there are none", o.Targets)
+	}
+	return check(file.Targets)
+}
+
+func check(targets []Target) ([]Target, error) {
+	seen := map[string]bool{}
+	for i := range targets {
+		t := &targets[i]
+		t.defaults()
+		if err := t.check(); err != nil {
+			return nil, fmt.Errorf("target %q: %w", t.Name, err)
+		}
+		if seen[t.Name] {
+			return nil, fmt.Errorf("target %q: the name is there twice", t.Name)
+		}
+		seen[t.Name] = true
+	}
+	return targets, nil
+}
+
+func (t *Target) defaults() {
+	if t.Sessions == 0 {
+		t.Sessions = DefaultSessions
+	}
+	if t.Timeout == 0 {
+		t.Timeout = onec.DefaultTimeout
+	}
+}
+
+// maxSessions bounds the lanes: each reads every event. 1C's own pool has 10 sessions unless it is told otherwise.
+const maxSessions = 64
+
+func (t *Target) check() error {
+	if err := stream.CheckTarget(t.Name); err != nil {
+		return err
+	}
+	switch {
+	case t.URL == "":
+		return errors.New("has no url")
+	case t.Sessions < 1 || t.Sessions > maxSessions:
+		return fmt.Errorf("sessions %d: want 1 to %d", t.Sessions, maxSessions)
+	case t.Timeout < time.Second || t.Timeout > 5*time.Minute:
+		return fmt.Errorf("timeout %v: want 1s to 5m", t.Timeout)
+	case t.FreshFor < 0:
+		return errors.New("fresh_for is negative")
+	case !slices.Contains([]From{"", "beginning", "now"}, t.From):
+		return fmt.Errorf("from %q: want beginning or now", t.From)
+	}
+	return nil
+}
+
+// client makes the 1C client of a target and reads its password once, so that a missing file is noticed at the start.
+func (t *Target) client() (*onec.Client, error) {
+	password := func() string { return "" }
+	if t.PasswordFile != "" {
+		secret, err := config.ReadSecretFile(t.PasswordFile)
+		if err != nil {
+			return nil, fmt.Errorf("target %q: password: %w", t.Name, err)
+		}
+		password = secret.Reveal
+	}
+	c, err := onec.New(onec.Config{
+		URL: t.URL, User: t.User, Password: password, Operation: t.Operation, SOAP12: t.SOAP12, Timeout: t.Timeout,
+		Sessions: t.Sessions, Parameters: t.Parameters, Lines: t.Lines,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("target %q: %w", t.Name, err)
+	}
+	return c, nil
+}

@@ -1,0 +1,176 @@
+package onecadapter
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/callbus/callbus/internal/stream"
+	"github.com/callbus/callbus/services/onec-adapter/internal/deliver"
+	"github.com/callbus/callbus/services/onec-adapter/internal/onec"
+)
+
+const (
+	// sweepEvery is how often each adapter looks whether CALLS needs room.
+	sweepEvery = time.Minute
+	// ackSlack is what AckWait has above the longest call: fence, ending and a busy machine.
+	ackSlack = 5 * time.Second
+	// lookAgain bounds the pauses while NATS or 1C are not there yet, and sayAgain the silence of the log about it.
+	lookAgain = 5 * time.Second
+	quiet     = time.Second
+	sayAgain  = time.Minute
+)
+
+// work is one target of this process.
+type work struct {
+	*service
+	target    Target
+	client    *onec.Client
+	log       zerolog.Logger
+	deliverer atomic.Pointer[deliver.Deliverer]
+}
+
+func newWork(s *service, t Target) (*work, error) {
+	client, err := t.client()
+	if err != nil {
+		return nil, err
+	}
+	return &work{service: s, target: t, client: client, log: s.Log.With().Str("target", t.Name).Logger()}, nil
+}
+
+func (w *work) pending() string {
+	if d := w.deliverer.Load(); d != nil {
+		return d.Pending()
+	}
+	return ""
+}
+
+// runAll works on all targets and keeps room in CALLS until ctx ends.
+func (s *service) runAll(ctx context.Context) {
+	var wg sync.WaitGroup
+	wg.Go(func() { s.sweep(ctx) })
+	for _, w := range s.works {
+		wg.Go(func() { w.run(ctx) })
+	}
+	wg.Wait()
+}
+
+// run opens the target on the stream, describes 1C, and delivers. Each of them may have to wait for the other side to
+// appear.
+func (w *work) run(ctx context.Context) {
+	defer w.client.Close()
+	lanes := untilDone(ctx, w.log, "stream.away: looking again", w.open)
+	if lanes == nil {
+		return
+	}
+	plan := untilDone(ctx, w.log, "target.away at the start: events wait in the store; looking again", func(ctx context.Context) (*onec.Plan, error) {
+		plan, err := w.client.Describe(ctx)
+		return &plan, err
+	})
+	if plan == nil {
+		return
+	}
+	for _, line := range plan.Lines() {
+		w.log.Info().Msg("target.plan: " + line)
+	}
+	d := deliver.New(deliver.Options{
+		Target: w.target.Name, Timeout: w.target.Timeout, FreshFor: w.target.FreshFor, Number: onec.EventNumber,
+		Log: w.Log, Observe: w.metrics.observe(w.target.Name),
+	}, w.client, lanes)
+	w.metrics.watch(w.target.Name, d)
+	w.deliverer.Store(d)
+	if err := d.Run(ctx); err != nil {
+		w.log.Warn().Err(err).Msg("target.handover: another adapter takes the lanes over after five seconds")
+	}
+}
+
+// untilDone tries until it works or ctx ends, when it returns nil. The log hears of a trouble that lasts for a second
+// (in one process ingest and adapter start side by side), and again each minute or when it changes.
+func untilDone[T any](ctx context.Context, log zerolog.Logger, trouble string, try func(context.Context) (T, error)) (done T) {
+	var said string
+	begin, when := time.Now(), time.Time{}
+	for wait := 20 * time.Millisecond; ctx.Err() == nil; wait = min(2*wait, lookAgain) {
+		done, err := try(ctx)
+		if err == nil {
+			return done
+		}
+		if text := err.Error(); ctx.Err() == nil && time.Since(begin) > quiet && (text != said || time.Since(when) > sayAgain) {
+			said, when = text, time.Now()
+			log.Warn().Err(err).Msg(trouble)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+	}
+	return done
+}
+
+// open declares the target and opens its lanes.
+func (w *work) open(ctx context.Context) ([]deliver.Lane, error) {
+	if !w.nc.IsConnected() {
+		return nil, stream.ErrAway
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	target, differences, err := stream.OpenTarget(ctx, w.nc, stream.TargetOptions{
+		Name: w.target.Name, Sessions: w.target.Sessions, AckWait: w.target.Timeout + ackSlack, From: string(w.target.From),
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range differences {
+		w.log.Warn().Msg("stream: " + d)
+	}
+	var lanes []deliver.Lane
+	for i := range target.Set().Lanes {
+		l, err := target.Lane(ctx, i)
+		if err != nil {
+			return nil, err
+		}
+		lanes = append(lanes, lane{l})
+	}
+	return lanes, nil
+}
+
+// lane fits a stream's lane to what deliver asks for: Go does not see that a *stream.Message is a deliver.Message.
+type lane struct{ *stream.Lane }
+
+// Next implements deliver.Lane.
+func (l lane) Next(ctx context.Context) (deliver.Message, error) {
+	m, err := l.Lane.Next(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// sweep keeps room in CALLS.
+func (s *service) sweep(ctx context.Context) {
+	janitor, err := stream.NewJanitor(s.nc)
+	if err != nil {
+		s.Log.Error().Err(err).Msg("janitor")
+		return
+	}
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		purged, err := janitor.Sweep(ctx)
+		switch {
+		case errors.Is(err, context.Canceled):
+		case err != nil:
+			s.Log.Warn().Err(err).Msg("janitor: cannot look for room in the store")
+		case purged > 0:
+			s.Log.Info().Uint64("events", purged).Msg("janitor: purged what every target has ended")
+		}
+	}
+}
