@@ -1,0 +1,345 @@
+package dialect
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/callbus/callbus/internal/call"
+	"github.com/callbus/callbus/internal/phone"
+)
+
+const addr = "192.168.10.10"
+
+func parse(t *testing.T, dialect, event, query string) call.Event {
+	t.Helper()
+	e, err := Parse(Hit{Dialect: dialect, Event: event, Query: query, Addr: addr}, "RU")
+	if err != nil {
+		t.Fatalf("%s/%s?%s: %v", dialect, event, query, err)
+	}
+	return e
+}
+
+func same(t *testing.T, want, got any) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestAYealinkTellsEverythingItKnows(t *testing.T) {
+	query := `mac=00:15:65:AA:BB:CC&ip=192.168.10.11&model=SIP-T46S&fw=66.86.5.20&acc=101&local=sip:101@pbx&lname=Sales` +
+		`&remote="Иван Петров" <sip:+74951230001@pbx;user=phone>&cid=ASW:33093&token=secret`
+	same(t, call.Event{
+		Type:   call.Incoming,
+		Line:   "101",
+		CallID: "ASW:33093",
+		Local:  call.Party{URI: "sip:101@pbx", Number: "101", Name: "Sales"},
+		Remote: call.Party{URI: `"Иван Петров" <sip:+74951230001@pbx;user=phone>`, Number: "+74951230001", Name: "Иван Петров"},
+		Phone:  call.Phone{MAC: "001565aabbcc", IP: "192.168.10.11", Model: "SIP-T46S", Firmware: "66.86.5.20"},
+		Source: "yealink",
+		Raw: `mac=00:15:65:AA:BB:CC&ip=192.168.10.11&model=SIP-T46S&fw=66.86.5.20&acc=101&local=sip:101@pbx&lname=Sales` +
+			`&remote="%D0%98%D0%B2%D0%B0%D0%BD %D0%9F%D0%B5%D1%82%D1%80%D0%BE%D0%B2" <sip:+74951230001@pbx;user=phone>&cid=ASW:33093&token=***`,
+	}, parse(t, "yealink", "incoming", query))
+}
+
+func TestAYealinkIsUnderstoodByItsOwnVariableNames(t *testing.T) {
+	got := parse(t, "yealink", "call_established", "mac=001565aabbcc&firmware=66.86.5.20&active_user=101&active_url=sip:101@pbx"+
+		"&display_local=Sales&remote=sip:84951230001@pbx&display_remote=Smith & Sons&call_id=33093")
+	got.Raw = ""
+	same(t, call.Event{
+		Type:   call.Answered,
+		Line:   "101",
+		CallID: "33093",
+		Local:  call.Party{URI: "sip:101@pbx", Number: "101", Name: "Sales"},
+		Remote: call.Party{URI: "sip:84951230001@pbx", Number: "+74951230001", Name: "Smith & Sons"},
+		Phone:  call.Phone{MAC: "001565aabbcc", IP: addr, Firmware: "66.86.5.20"},
+		Source: "yealink",
+	}, got)
+}
+
+func TestCallerIDIsOfIncomingCallsAndCalledNumberOfOutgoingOnes(t *testing.T) {
+	const query = "acc=101&callerID=84951230001&calledNumber=84951230002"
+	for event, want := range map[string]call.Party{
+		"incoming": {URI: "84951230001", Number: "+74951230001"},
+		"outgoing": {URI: "84951230002", Number: "+74951230002"},
+		"answered": {},
+	} {
+		same(t, want, parse(t, "yealink", event, query).Remote)
+	}
+	same(t, call.Party{URI: "sip:102@pbx", Number: "102", Name: "Иван"},
+		parse(t, "yealink", "incoming", "remote=sip:102@pbx&callerID=Иван").Remote)
+	same(t, call.Party{Name: "Иван"}, parse(t, "yealink", "incoming", "callerID=Иван").Remote)
+	same(t, call.Party{URI: `"Иван" <84951230001>`, Number: "+74951230001", Name: "Иван"},
+		parse(t, "yealink", "incoming", `callerID="Иван" <84951230001>`).Remote)
+}
+
+// yealinkEvents is the whole table of the Administrator's Guide; an empty type is an event without meaning.
+var yealinkEvents = map[string]call.EventType{
+	"setup_completed": call.Boot, "setup_autop_finish": "",
+	"registered": call.Registered, "unregistered": call.Unregistered, "register_failed": call.RegisterFailed,
+	"log_on": call.Registered, "log_off": call.Unregistered, "off_hook": "", "on_hook": "",
+	"incoming_call": call.Incoming, "outgoing_call": call.Outgoing, "call_established": call.Answered,
+	"call_terminated": call.Ended, "missed_call": call.Missed, "reject_incoming_call": call.Rejected,
+	"reject_new_incoming_call": call.Rejected, "answer_new_incoming_call": call.Answered,
+	"forward_incoming_call": call.Ended, "call_remote_canceled": call.Ended, "cancel_callout": call.Ended,
+	"remote_busy": call.Ended, "hold": call.Held, "unhold": call.Resumed, "held": call.Held, "unheld": call.Resumed,
+	"mute": "", "unmute": "", "transfer_call": call.Transferred, "blind_transfer_call": call.Transferred,
+	"attended_transfer_call": call.Transferred, "transfer_finished": call.Transferred, "transfer_failed": "",
+	"dnd_on": call.DNDOn, "dnd_off": call.DNDOff, "always_fwd_on": call.ForwardOn, "always_fwd_off": call.ForwardOff,
+	"busy_fwd_on": call.ForwardOn, "busy_fwd_off": call.ForwardOff, "no_answer_fwd_on": call.ForwardOn,
+	"no_answer_fwd_off": call.ForwardOff, "idle_to_busy": "", "busy_to_idle": "", "call_waiting_on": "",
+	"call_waiting_off": "", "headset": "", "handfree": "", "ip_change": "", "vpn_ip": "", "peripheral_information": "",
+	"alarm.trigger": "", "is_ume": "",
+	"IncomingCall": call.Incoming, "CallEstablished": call.Answered, "LogOn": call.Registered, "AwaysFWDOn": call.ForwardOn,
+}
+
+func TestEveryEventOfAYealinkIsAnEventOrSaysThatItMeansNothing(t *testing.T) {
+	for name, want := range yealinkEvents {
+		got, err := Parse(Hit{Dialect: "yealink", Event: name}, "RU")
+		if want == "" {
+			if !errors.Is(err, ErrNoMeaning) {
+				t.Errorf("%s: error %v, want ErrNoMeaning", name, err)
+			}
+			continue
+		}
+		if err != nil || got.Type != want {
+			t.Errorf("%s is %q, %v, want %q", name, got.Type, err, want)
+		}
+	}
+	for name := range yealink.events {
+		if _, tested := yealinkEvents[name]; !tested && name != "aways_fwd_on" && name != "aways_fwd_off" {
+			t.Errorf("%s is not in the table of this test", name)
+		}
+	}
+}
+
+func TestEveryCanonicalEventIsUnderstoodByPath(t *testing.T) {
+	for _, d := range []string{"phone", "yealink", "Yealink"} {
+		for _, list := range [][]call.EventType{call.CallEvents, call.PhoneEvents} {
+			for _, want := range list {
+				if got := parse(t, d, string(want), "acc=101"); got.Type != want {
+					t.Errorf("%s/%s is %q", d, want, got.Type)
+				}
+			}
+		}
+	}
+}
+
+func TestVendorsDataIsSound(t *testing.T) {
+	for _, v := range vendors {
+		for name, eventType := range v.events {
+			if eventType != ignored && !eventType.Known() {
+				t.Errorf("%s: %s means %q, which is no event", v.name, name, eventType)
+			}
+			if v.eventParam == "" && call.EventType(name).Known() {
+				t.Errorf("%s: %s hides behind the canonical event of that name", v.name, name)
+			}
+		}
+	}
+	same(t, []string{"checkphone", "phone", "yealink"}, Dialects())
+}
+
+func TestCheckphoneSaysItInNumbers(t *testing.T) {
+	for n, want := range map[string]call.EventType{"1": call.Incoming, "2": call.Answered, "3": call.Outgoing, "4": call.Ended} {
+		got := parse(t, "checkphone", "", "event="+n+"&p1=sip:74951230001@operatorsip.ru&p2=101")
+		got.Raw = ""
+		same(t, call.Event{
+			Type:   want,
+			Line:   "101",
+			Local:  call.Party{URI: "101", Number: "101"},
+			Remote: call.Party{URI: "sip:74951230001@operatorsip.ru", Number: "+74951230001"},
+			Phone:  call.Phone{IP: addr},
+			Source: "checkphone",
+		}, got)
+	}
+}
+
+func TestCheckphoneKeepsP2ExactlyAsItCame(t *testing.T) {
+	for _, c := range []struct {
+		claim, p2, uri string
+		line           call.Line
+	}{
+		{"a number", "101", "101", "101"},
+		{"blanks", " 101%20", " 101 ", "101"},
+		{"a SIP address", "sip:101@pbx;user=phone", "sip:101@pbx;user=phone", "101"},
+		{"a login", "sip:ivan@pbx", "sip:ivan@pbx", "ivan"},
+		{"an address with a name", `"Отдел продаж" <sip:101@pbx>`, `"Отдел продаж" <sip:101@pbx>`, "101"},
+		{"words", "Sales desk", "Sales desk", "Sales desk"},
+		{"a plus", "+74951230001", "+74951230001", "+74951230001"},
+		{"a placeholder", "$active_user", "", ""},
+	} {
+		t.Run(c.claim, func(t *testing.T) {
+			got := parse(t, "checkphone", "", "event=1&p1=102&p2="+c.p2)
+			same(t, c.uri, got.Local.URI)
+			same(t, c.line, got.Line)
+		})
+	}
+}
+
+func TestCheckphoneWithoutItsEventIsUnusable(t *testing.T) {
+	for _, query := range []string{"", "p1=101&p2=102", "event=&p1=1", "event=0", "event=5", "event=incoming", "event=$event", "event=1.0"} {
+		_, err := Parse(Hit{Dialect: "checkphone", Query: query}, "RU")
+		var unusable *Unusable
+		if !errors.As(err, &unusable) || unusable.Reason == "" || strings.Contains(unusable.Reason, "\n") {
+			t.Errorf("?%s: error %v, want *Unusable with a line of text", query, err)
+		}
+	}
+}
+
+func TestWhatDoesNotExistIsUnknown(t *testing.T) {
+	for _, h := range []Hit{
+		{}, {Dialect: "nokia", Event: "incoming"}, {Dialect: "yealink"}, {Dialect: "yealink", Event: "exploded"},
+		{Dialect: "phone", Event: "incoming_call"}, {Dialect: "phone", Event: strings.Repeat("x", 1<<20)},
+	} {
+		_, err := Parse(h, "RU")
+		if !errors.Is(err, ErrUnknown) {
+			t.Errorf("%.20s/%.20s: error %v, want ErrUnknown", h.Dialect, h.Event, err)
+		}
+		if len(err.Error()) > 256 {
+			t.Errorf("an error of %d bytes", len(err.Error()))
+		}
+	}
+}
+
+func TestTheLineIsTheFirstThatIsNamed(t *testing.T) {
+	for query, want := range map[string]call.Line{
+		"line=1&acc=2&local=sip:3@pbx":         "1",
+		"acc=2&local=sip:3@pbx":                "2",
+		"active_user=2&local=sip:3@pbx":        "2",
+		"local=sip:3@pbx":                      "3",
+		`local="Sales" <sip:3@pbx;user=phone>`: "3",
+		"line=$line&acc= &local=3":             "3",
+		"acc=sip:2@pbx":                        "2",
+		"local=sip:pbx.example":                "",
+		"mac=001565aabbcc":                     "",
+		"":                                     "",
+		"line=" + strings.Repeat("я", 100):     call.Line(strings.Repeat("я", 64)),
+		"line=a" + strings.Repeat("я", 100):    call.Line("a" + strings.Repeat("я", 63)),
+	} {
+		same(t, want, parse(t, "phone", "incoming", query).Line)
+	}
+}
+
+func TestTheRemoteSideIsNumberAndName(t *testing.T) {
+	for query, want := range map[string]call.Party{
+		"remote=+74951230001":                         {URI: "+74951230001", Number: "+74951230001"},
+		"remote=sip:anonymous@anonymous.invalid":      {URI: "sip:anonymous@anonymous.invalid"},
+		`remote="Anonymous" <sip:anonymous@pbx>`:      {URI: `"Anonymous" <sip:anonymous@pbx>`, Name: "Anonymous"},
+		"remote=Anonymous":                            {URI: "Anonymous"},
+		"remote=$remote":                              {},
+		`remote="In URI" <102>&name=Own`:              {URI: `"In URI" <102>`, Number: "102", Name: "Own"},
+		`remote=102&name="Quoted"`:                    {URI: "102", Number: "102", Name: "Quoted"},
+		`remote=102&name="Ivan" <sip:102@pbx>`:        {URI: "102", Number: "102", Name: "Ivan"},
+		"remote=102&name=\xc8\xe2\xe0\xed":            {URI: "102", Number: "102", Name: "Иван"},
+		"remote=102&name=J\xfcrgen":                   {URI: "102", Number: "102", Name: "Jürgen"},
+		"remote=102&name=" + strings.Repeat("я", 300): {URI: "102", Number: "102", Name: strings.Repeat("я", 128)},
+		"remote=" + strings.Repeat("1", 1000):         {URI: strings.Repeat("1", 512)},
+	} {
+		same(t, want, parse(t, "phone", "incoming", query).Remote)
+	}
+}
+
+func TestFiveSpellingsOfAMACAreOne(t *testing.T) {
+	for _, mac := range []string{"001565aabbcc", "00:15:65:AA:BB:CC", "00-15-65-aa-bb-cc", "0015.65aa.bbcc", "00 15 65 AA BB CC", "00%3A15%3A65%3Aaa%3Abb%3Acc"} {
+		same(t, "001565aabbcc", parse(t, "phone", "boot", "mac="+mac).Phone.MAC)
+	}
+	for _, mac := range []string{"", "$mac", "000000000000", "ff:ff:ff:ff:ff:ff", "001565aabbc", "001565aabbccd", "001565aabbcg"} {
+		same(t, "", parse(t, "phone", "boot", "mac="+mac).Phone.MAC)
+	}
+}
+
+func TestAMACIsFoundInTheUserAgent(t *testing.T) {
+	for agent, want := range map[string]string{
+		"Yealink SIP-T46S 66.86.5.20 80:5e:c0:01:02:03":                                          "805ec0010203",
+		"Yealink SIP-T56A  58.80.0.25 001565f429a4":                                              "001565f429a4",
+		"Fanvil X6U Pro 0.0.10 0c383e2cd782":                                                     "0c383e2cd782",
+		"Flyingvoice FIP13G V0.6.24 00:21:F2:22:AE:F1":                                           "0021f222aef1",
+		"Grandstream Model HW GXP2135 SW 1.0.7.97 DevId 000b828aa872":                            "000b828aa872",
+		"Mozilla/4.0 (compatible; snomD785-SIP 10.1.169.16 1.2 00041396D9B4 SXM:0 UXM:0 UXMC:0)": "00041396d9b4",
+		"Mitel6940 MAC:14-00-E9-29-4C-6B V:6.4.0.4006-SIP":                                       "1400e9294c6b",
+		"Gigaset N870 IP PRO/83.V2.11.0+build.a546b91;7C2F80E0D605":                              "7c2f80e0d605",
+		"Panasonic_KX-UT670/01.022 (0080f000000)":                                                "",
+		"PolycomVVX-VVX_450-UA/6.4.0":                                                            "",
+		"0123456789abcdef0123456789abcdef":                                                       "",
+		"":                                                                                       "",
+	} {
+		e, err := Parse(Hit{Dialect: "phone", Event: "boot", UserAgent: agent}, "RU")
+		if err != nil || e.Phone.MAC != want {
+			t.Errorf("%q: MAC %q, %v, want %q", agent, e.Phone.MAC, err, want)
+		}
+	}
+	e, _ := Parse(Hit{Dialect: "phone", Event: "boot", Query: "mac=0c383e000001", UserAgent: "Yealink T46S 1 001565f429a4"}, "RU")
+	same(t, "0c383e000001", e.Phone.MAC)
+}
+
+func TestThePhonesAddressIsItsOwnWordElseTheConnections(t *testing.T) {
+	for ip, want := range map[string]string{
+		"10.0.0.7": "10.0.0.7", "::ffff:10.0.0.7": "10.0.0.7", "2001:DB8::1": "2001:db8::1",
+		"": addr, "$ip": addr, "0.0.0.0": addr, "10.0.0": addr, "fe80::1%25eth0": addr,
+	} {
+		same(t, want, parse(t, "phone", "boot", "ip="+ip).Phone.IP)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add("yealink", "incoming_call", `remote="Иван Петров" <sip:+74951230001@pbx;user=phone>&acc=101`, addr, "Yealink SIP-T46S 66.86.5.20 80:5e:c0:01:02:03")
+	f.Add("checkphone", "", "event=1&p1=sip:74951230001@operatorsip.ru&p2=\xc8\xe2", "::1", "")
+	f.Add("phone", "boot", "mac=00-15-65-aa-bb-cc&line=%2500&model=\xff&fw=$firmware", "", "\xff")
+	f.Fuzz(func(t *testing.T, dialect, event, query, ip, agent string) {
+		e, err := Parse(Hit{Dialect: dialect, Event: event, Query: query, Addr: ip, UserAgent: agent}, "RU")
+		if err != nil {
+			var unusable *Unusable
+			if !errors.Is(err, ErrUnknown) && !errors.Is(err, ErrNoMeaning) && !errors.As(err, &unusable) {
+				t.Errorf("error %v", err)
+			}
+			return
+		}
+		if !e.Type.Known() {
+			t.Errorf("type %q", e.Type)
+		}
+		if n := len(e.Phone.MAC); n != 0 && n != 12 {
+			t.Errorf("MAC %q", e.Phone.MAC)
+		}
+		for _, p := range []call.Party{e.Local, e.Remote} {
+			if p.Number != "" && phone.Parse(string(p.Number), "RU") != p.Number {
+				t.Errorf("number %q is not in its final form", string(p.Number))
+			}
+		}
+		for _, c := range []struct {
+			value string
+			limit int
+		}{
+			{string(e.Line), maxLine}, {e.CallID, maxCallID}, {e.Raw, maxRaw}, {e.Phone.IP, maxName},
+			{e.Phone.Model, maxDevice}, {e.Phone.Firmware, maxDevice},
+			{e.Local.URI, maxURI}, {e.Local.Name, maxName}, {e.Remote.URI, maxURI}, {e.Remote.Name, maxName},
+		} {
+			if len(c.value) > c.limit || !utf8.ValidString(c.value) {
+				t.Errorf("%q is longer than %d bytes or not UTF-8", c.value, c.limit)
+			}
+			if strings.ContainsFunc(c.value, unicode.IsControl) && !strings.ContainsFunc(ip, unicode.IsControl) {
+				t.Errorf("%q has a control character", c.value)
+			}
+		}
+	})
+}
+
+func BenchmarkParse(b *testing.B) {
+	for name, h := range map[string]Hit{
+		"yealink":    {Dialect: "yealink", Event: "incoming_call", Query: `mac=001565aabbcc&acc=101&remote="Ivan" <sip:+74951230001@pbx;user=phone>&cid=33093`, Addr: addr},
+		"checkphone": {Dialect: "checkphone", Query: "event=1&p1=sip:74951230001@operatorsip.ru&p2=101", Addr: addr},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := Parse(h, "RU"); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
