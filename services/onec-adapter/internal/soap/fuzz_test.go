@@ -1,0 +1,122 @@
+package soap
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// FuzzParseWSDL: whatever ?wsdl answers, what comes out can be put into an envelope that is well-formed XML.
+func FuzzParseWSDL(f *testing.F) {
+	seeds, _ := filepath.Glob("testdata/*.wsdl")
+	for _, path := range seeds {
+		f.Add(file(f, path), "Звонок")
+	}
+	f.Add([]byte("<definitions xmlns='"+nsWSDL+"'/>"), "TelData")
+	f.Fuzz(func(t *testing.T, document []byte, operation string) {
+		op, err := ParseWSDL(document, operation)
+		if err != nil {
+			if len(err.Error()) > 10_000 {
+				t.Errorf("the error has %d bytes", len(err.Error()))
+			}
+			return
+		}
+		wellFormed(t, Envelope(V11, op, nil))
+		wellFormed(t, Envelope(V12, op, map[string]string{op.Name: operation}))
+	})
+}
+
+func wellFormed(t *testing.T, document []byte) {
+	t.Helper()
+	d := xml.NewDecoder(bytes.NewReader(document))
+	for {
+		_, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			t.Fatalf("%v in %q", err, document)
+		}
+	}
+}
+
+// FuzzReadAnswer: no body makes the reader panic, or an error text long, or one that breaks a log line.
+func FuzzReadAnswer(f *testing.F) {
+	for _, body := range []string{
+		response(`<m:return>OK</m:return>`), fault11, fault12, "<exception reason='1'><descr>x</descr><inner><descr>y</descr></inner></exception>",
+		`{"exception":{"descr":"a","inner":{"descr":"b"}}}`, "<html><title>x</title><body>&lt;y", "\uFEFF \xff\xfe", "<!--<script</title><",
+	} {
+		f.Add([]byte(body))
+	}
+	if dir := os.Getenv("CALLBUS_FACTS"); dir != "" {
+		samples, _ := filepath.Glob(filepath.Join(dir, "onec-wsdl", "samples", "0*"))
+		for _, path := range samples {
+			f.Add(file(f, path))
+		}
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		got := ReadAnswer(body)
+		if got.Kind == Returned {
+			return
+		}
+		if n := utf8.RuneCountInString(got.Text); n > maxText || !utf8.ValidString(got.Text) || strings.ContainsAny(got.Text, "\r\n\x00") {
+			t.Errorf("%v: text of %d runes: %q", got.Kind, n, got.Text)
+		}
+		if len(got.Code) > 200 || got.HasReturn {
+			t.Errorf("%v: code %q, return value %v", got.Kind, got.Code, got.HasReturn)
+		}
+	})
+}
+
+// FuzzRoundTrip: what the writer writes, the reader reads back, less what XML cannot carry.
+func FuzzRoundTrip(f *testing.F) {
+	for _, text := range []string{"OK", "", " \r\n\t ", "]]>", "<&>\"'", "\x00\xff\uFFFE😀", "{\"a\":1}"} {
+		f.Add(text)
+	}
+	op := Operation{Name: "TelDataResponse", Namespace: "ns", Parameters: []Parameter{{Name: "return"}}}
+	f.Fuzz(func(t *testing.T, text string) {
+		if len(text) > MaxAnswer/8 {
+			t.Skip("may be cut")
+		}
+		want := carried(text)
+		for _, v := range []Version{V11, V12} {
+			got := ReadAnswer(Envelope(v, op, map[string]string{"return": text}))
+			if got.Kind != Returned || !got.HasReturn || got.Text != want {
+				t.Errorf("%v: got %+v, want %q", v, got, want)
+			}
+		}
+	})
+}
+
+// carried drops what XML 1.0 cannot carry.
+func carried(s string) string {
+	var b strings.Builder
+	for i, r := range s {
+		_, size := utf8.DecodeRuneInString(s[i:])
+		if legal(r, size) {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// FuzzShorten: never longer than asked, always one clean line.
+func FuzzShorten(f *testing.F) {
+	f.Add("a  b\n", 3)
+	f.Add(" ё\u00a0ж", 2)
+	f.Fuzz(func(t *testing.T, s string, limit int) {
+		if limit < 1 || limit > 1000 {
+			return
+		}
+		got := Shorten(s, limit)
+		if n := utf8.RuneCountInString(got); n > limit || strings.ContainsAny(got, "\n\r\t") || strings.Contains(got, "  ") || !utf8.ValidString(got) {
+			t.Errorf("Shorten(%q, %d) = %q", s, limit, got)
+		}
+	})
+}
