@@ -58,9 +58,32 @@ func (c *Client) Close() {
 // Describe reads the WSDL anew and works out the plan; a plan that works replaces the one in use. The error is a
 // *Failure; where the parameters are the reason it wraps a *MappingError, whose text has an override to paste.
 func (c *Client) Describe(ctx context.Context) (Plan, error) {
-	// The reading is shared by all who wait for it, so it must not die with the first of them.
+	return c.together(ctx, "anew", c.describe)
+}
+
+// current gives the plan in use. If there is none, one caller reads the WSDL, and all wait for it.
+func (c *Client) current(ctx context.Context) (Plan, error) {
+	if plan := c.inUse(); plan != nil {
+		return *plan, nil
+	}
+	return c.together(ctx, "first", func(ctx context.Context) (Plan, error) {
+		if plan := c.inUse(); plan != nil { // it was read between our look and our turn
+			return *plan, nil
+		}
+		return c.describe(ctx)
+	})
+}
+
+func (c *Client) inUse() *Plan {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return c.plan
+}
+
+// together shares one reading among all who want it at the same time, so it must not die with the first of them.
+func (c *Client) together(ctx context.Context, key string, read func(context.Context) (Plan, error)) (Plan, error) {
 	shared := context.WithoutCancel(ctx)
-	result := c.describing.DoChan("wsdl", func() (any, error) { return c.describe(shared) })
+	result := c.describing.DoChan(key, func() (any, error) { return read(shared) })
 	select {
 	case <-ctx.Done():
 		return Plan{}, c.failure(evidence{cause: unreached, reading: true, err: ctx.Err()})
@@ -117,17 +140,6 @@ func (c *Client) readWSDL(ctx context.Context) ([]byte, error) {
 	}
 	answer := soap.ReadAnswer(reply.Body)
 	return nil, c.failure(evidence{cause: answered, status: reply.Status, answer: answer, hint: reply.Location, reading: true})
-}
-
-// current gives the plan in use, reading it first if there is none.
-func (c *Client) current(ctx context.Context) (Plan, error) {
-	c.mutex.Lock()
-	plan := c.plan
-	c.mutex.Unlock()
-	if plan != nil {
-		return *plan, nil
-	}
-	return c.Describe(ctx)
 }
 
 // forget makes the next call read the WSDL again.

@@ -109,9 +109,9 @@ var failures = []row{
 	{label: "unreached", causes: []cause{unreached}, means: "the server cannot be reached"},
 	{label: "description", causes: []cause{misread}, means: "the description of the service"},
 	// Sent, and no answer.
-	{label: "timeout", causes: []cause{timedOut}, blame: verdict.Unclear, unsure: true, means: "no answer in time; 1C may have processed the call"},
-	{label: "stopped", causes: []cause{stopped}, blame: verdict.Unclear, unsure: true, means: "the call was broken off on our side; 1C may have processed it"},
-	{label: "broken", causes: []cause{broken}, blame: verdict.Unclear, unsure: true, means: "the connection broke in mid-call; 1C may have processed it"},
+	{label: "timeout", causes: []cause{timedOut}, blame: verdict.Unclear, unsure: true, means: "no answer in time"},
+	{label: "stopped", causes: []cause{stopped}, blame: verdict.Unclear, unsure: true, means: "the call was broken off on our side"},
+	{label: "broken", causes: []cause{broken}, blame: verdict.Unclear, unsure: true, means: "the connection broke in mid-call"},
 	// What 1C says of itself, under any status.
 	{label: "locked", kinds: byAnyWords, texts: []string{
 		"начало сеанса с информационной базой запрещено", // 403, exception JSON
@@ -137,8 +137,8 @@ var failures = []row{
 		"предоставления блокировки", "lock request time", "lock timeout", // (k)
 	}, means: "a lock in the database of 1C"},
 	// A proxy may have passed the call on before it gave up.
-	{label: "gateway", statuses: [2]int{502, 502}, unsure: true, means: "the web server has lost 1C behind it; 1C may have processed the call"},
-	{label: "gateway", statuses: [2]int{504, 504}, unsure: true, means: "the web server got no answer of 1C in time; 1C may have processed the call"},
+	{label: "gateway", statuses: [2]int{502, 502}, unsure: true, means: "the web server has lost 1C behind it"},
+	{label: "gateway", statuses: [2]int{504, 504}, unsure: true, means: "the web server got no answer of 1C in time"},
 	{label: "unavailable", statuses: [2]int{503, 503}, means: "1C is not available behind the web server"},
 	// The web server's and the publication's statuses.
 	{label: "redirect", statuses: [2]int{300, 399}, means: "a redirect, which is not followed; is the URL right"},
@@ -157,7 +157,7 @@ var failures = []row{
 	{label: "page", kinds: byPage, means: "a web page instead of an answer"},
 	{label: "exception", kinds: byPlatform, blame: verdict.Unclear, means: "1C failed"},
 	{label: "unexpected", statuses: [2]int{413, 414}, blame: verdict.Message, means: "the call is too large for the web server"},
-	{label: "unexpected", blame: verdict.Unclear, unsure: true, means: "not an answer of 1C; it may have processed the call"},
+	{label: "unexpected", blame: verdict.Unclear, unsure: true, means: "not an answer of 1C"},
 }
 
 // judge finds the row.
@@ -204,8 +204,8 @@ func (c *Client) failure(e evidence) *Failure {
 // why joins what it means, what 1C said and the status: "1C refused: Деление на 0 (HTTP 500)".
 func why(r row, e evidence) string {
 	text := r.means
-	if e.reading {
-		text = strings.TrimSuffix(text, "; 1C may have processed the call")
+	if r.unsure && !e.reading {
+		text += "; 1C may have processed the call"
 	}
 	switch {
 	case e.hint != "":

@@ -100,7 +100,7 @@ func (c *Client) Get(ctx context.Context, url string, limit int) (Reply, error) 
 
 func (c *Client) do(ctx context.Context, method, url string, body []byte, header http.Header, limit int) (Reply, error) {
 	var sent sentBytes
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: sent.start})
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GetConn: sent.forget, GotConn: sent.start})
 	request, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
 	if err != nil {
 		return Reply{}, &TransportError{Err: withoutURL(err)}
@@ -190,6 +190,9 @@ type sentMark struct {
 	conn  *countedConn
 	begin int64
 }
+
+// forget is httptrace's GetConn: another attempt begins, so nothing of the last one went out, or it was a GET.
+func (s *sentBytes) forget(string) { s.now.Store(nil) }
 
 // start is httptrace's GotConn: what the connection has written before is not ours.
 func (s *sentBytes) start(info httptrace.GotConnInfo) {

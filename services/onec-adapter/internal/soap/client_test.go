@@ -164,3 +164,19 @@ func TestABodyThatBreaksOff(t *testing.T) {
 		t.Errorf("got %v, want an error after writing", err)
 	}
 }
+
+// A kept connection that died in the meantime, and then a server that is not there: nothing of this call went out.
+func TestAServerThatWentAwayIsRefusedAlsoAfterACall(t *testing.T) {
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "x") })
+	c := NewClient(ClientOptions{})
+	t.Cleanup(c.Close)
+	if _, err := c.Get(t.Context(), server.URL, 10); err != nil {
+		t.Fatal(err)
+	}
+	server.Close()
+	_, err := c.Get(t.Context(), server.URL, 10)
+	var failed *TransportError
+	if !errors.As(err, &failed) || failed.Written || !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("got %v, want a refused connection with nothing written", err)
+	}
+}

@@ -45,7 +45,8 @@ func restFits(s string, count, limit int) bool {
 // looksLikeHTML looks at the beginning only: a SOAP answer may carry a page as its text.
 func looksLikeHTML(text string) bool {
 	head := strings.ToLower(text[:min(len(text), 2048)])
-	for _, mark := range []string{"<html", "<!doctype html", "<body", "<head", "<title", "<h1", "<h2"} {
+	// Not "<body" nor "<head": a broken envelope without prefixes has those too.
+	for _, mark := range []string{"<html", "<!doctype html", "<title", "<h1", "<h2"} {
 		if strings.Contains(head, mark) {
 			return true
 		}
