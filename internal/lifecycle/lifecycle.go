@@ -160,7 +160,7 @@ func (g *Group) startAll(ctx context.Context, cancel context.CancelFunc) (starte
 		}
 		begin := time.Now()
 		g.opts.Log.Debug().Str("component", c.name).Msg("starting " + c.name)
-		err := g.await(nil, c, "starting", func() error { return c.start(ctx) })
+		err := g.await(nil, c, "still starting", func() error { return c.start(ctx) })
 		if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 			return started, nil // it was told to end, and did
 		}

@@ -219,7 +219,7 @@ func TestOneDeadlineForAllAndALastWordForTheStore(t *testing.T) {
 func TestTheLogNamesEachStepAndWhatIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		g := lifecycle.New(lifecycle.Options{Grace: 20 * time.Second, Log: zerolog.New(zerolog.SyncWriter(&out)).Level(zerolog.InfoLevel)})
+		g := lifecycle.New(lifecycle.Options{Grace: 20 * time.Second, Log: zerolog.New(zerolog.SyncWriter(&out))})
 		g.Add("broker", func(context.Context) error { time.Sleep(6 * time.Second); return nil }, nil)
 		g.Add("http", nil, func(context.Context) error { time.Sleep(11 * time.Second); return nil }).
 			Pending(func() string { return "3 requests" })
@@ -233,8 +233,9 @@ func TestTheLogNamesEachStepAndWhatIsWaitedFor(t *testing.T) {
 			_, message, _ := strings.Cut(line, `"message":"`)
 			got = append(got, strings.TrimSuffix(message, "\"}\n"))
 		}
-		want := []string{"starting broker", "started broker", "started http", "stopping; a second signal ends at once",
-			"waiting for http: 3 requests", "waiting for http: 3 requests", "stopped http", "stopped broker"}
+		want := []string{"starting broker", "still starting broker", "started broker", "starting http", "started http",
+			"stopping; a second signal ends at once",
+			"stopping http", "waiting for http: 3 requests", "waiting for http: 3 requests", "stopped http", "stopping broker", "stopped broker"}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("the log (-want +got):\n%s", diff)
 		}
