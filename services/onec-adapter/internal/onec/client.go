@@ -172,7 +172,7 @@ func (c *Client) Call(ctx context.Context, e call.Event) (answer string, err err
 func (c *Client) post(ctx context.Context, plan Plan, values map[string]string) (soap.Answer, *Failure) {
 	op := plan.operation
 	envelope := soap.Envelope(plan.Version, op, values)
-	reply, err := c.calls.Post(ctx, c.address.post, plan.Version, op.Actions[plan.Version], envelope, nil)
+	reply, err := c.calls.Post(ctx, c.address.post, plan.Version, op.Actions[plan.Version], envelope)
 	if err != nil {
 		return soap.Answer{}, c.failure(evidence{cause: causeOf(err), err: err})
 	}

@@ -233,6 +233,9 @@ func (c *Client) redact(text string) string {
 	return strings.NewReplacer(password, "***", basic, "***").Replace(text)
 }
 
+// winRefused is WSAECONNREFUSED: Windows reports its own number, which is not its syscall.ECONNREFUSED.
+const winRefused = syscall.Errno(10061)
+
 // causeOf reads an error of the transport.
 func causeOf(err error) cause {
 	var transport *soap.TransportError
@@ -240,7 +243,7 @@ func causeOf(err error) cause {
 	var dns *net.DNSError
 	var timeout net.Error
 	switch {
-	case !written && errors.Is(err, syscall.ECONNREFUSED):
+	case !written && (errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, winRefused)):
 		return refused
 	case !written && errors.As(err, &dns):
 		return lookup

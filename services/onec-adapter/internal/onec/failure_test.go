@@ -135,6 +135,7 @@ var unanswered = []struct {
 	err error
 }{
 	{fails{name: "refused", label: "refused", why: "nobody listens"}, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}},
+	{fails{name: "refused on Windows", label: "refused", why: "nobody listens"}, &net.OpError{Op: "dial", Err: winRefused}},
 	{fails{name: "no such name", label: "lookup", why: "no such host"}, &net.DNSError{Err: "no such host", Name: "server"}},
 	{fails{name: "a certificate", label: "tls", why: "x509"}, errors.New("tls: failed to verify certificate: x509: unknown authority")},
 	{fails{name: "no TLS there", label: "tls", why: "HTTPS"}, errors.New("http: server gave HTTP response to HTTPS client")},

@@ -81,14 +81,11 @@ func NewClient(o ClientOptions) *Client {
 // Close drops the idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Post sends an envelope. Headers of the caller's own (1C's IBSession) come on top.
-func (c *Client) Post(ctx context.Context, url string, v Version, action string, envelope []byte, extra http.Header) (Reply, error) {
+// Post sends an envelope.
+func (c *Client) Post(ctx context.Context, url string, v Version, action string, envelope []byte) (Reply, error) {
 	header := http.Header{"Content-Type": {contentType(v, action)}}
 	if v == V11 {
 		header["SOAPAction"] = []string{`"` + headerSafe(action) + `"`}
-	}
-	for name, values := range extra {
-		header[name] = values
 	}
 	return c.do(ctx, http.MethodPost, url, envelope, header, MaxAnswer)
 }

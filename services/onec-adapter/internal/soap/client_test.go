@@ -25,7 +25,7 @@ func serve(t *testing.T, handler http.HandlerFunc) *httptest.Server {
 func post(t *testing.T, c *Client, url string) (Reply, error) {
 	t.Helper()
 	t.Cleanup(c.Close)
-	return c.Post(t.Context(), url, V11, "ns#S:O", []byte("<a/>"), nil)
+	return c.Post(t.Context(), url, V11, "ns#S:O", []byte("<a/>"))
 }
 
 func TestBasicIsSentAtOnceInUTF8(t *testing.T) {
@@ -122,7 +122,7 @@ func TestAnEndedContextBeforeConnectingHasSentNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	c := NewClient(ClientOptions{})
-	_, err := c.Post(ctx, "http://127.0.0.1:1/", V11, "", nil, nil)
+	_, err := c.Post(ctx, "http://127.0.0.1:1/", V11, "", nil)
 	var failed *TransportError
 	if !errors.As(err, &failed) || failed.Written || !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want context.Canceled with nothing written", err)
@@ -138,7 +138,7 @@ func TestASilentServerEndsWithTheContext(t *testing.T) {
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	go func() { <-arrived; cancel() }()
-	_, err := NewClient(ClientOptions{}).Post(ctx, server.URL, V11, "", []byte("<a/>"), nil)
+	_, err := NewClient(ClientOptions{}).Post(ctx, server.URL, V11, "", []byte("<a/>"))
 	var failed *TransportError
 	if !errors.As(err, &failed) || !failed.Written {
 		t.Errorf("got %v, want an error after writing", err)

@@ -16,6 +16,7 @@ import (
 const (
 	maxDepth = 64
 	maxNodes = 100_000
+	maxAttrs = 256 // of one element: each prefix is looked for among them
 )
 
 // A node is an element, or a run of text (then name.Local is empty).
@@ -52,8 +53,8 @@ func parseTree(r io.Reader) (*node, error) {
 			at.children = append(at.children, &node{text: string(t), parent: at})
 			count++
 		}
-		if depth > maxDepth || count > maxNodes {
-			return root, fmt.Errorf("the document has more than %d levels or %d elements", maxDepth, maxNodes)
+		if depth > maxDepth || count > maxNodes || len(at.attrs) > maxAttrs {
+			return root, fmt.Errorf("the document has more than %d levels, %d elements, or %d attributes of one", maxDepth, maxNodes, maxAttrs)
 		}
 	}
 }

@@ -11,6 +11,9 @@ import (
 // MaxWSDL is the largest WSDL that is read. 187 kB is the largest that we have seen.
 const MaxWSDL = 4 << 20
 
+// maxParameters is far above what anybody could fill in.
+const maxParameters = 256
+
 // The namespaces of a WSDL 1.1 document.
 const (
 	nsWSDL   = "http://schemas.xmlsoap.org/wsdl/"
@@ -223,6 +226,9 @@ func (w wsdl) parameters(wrapper *node) ([]Parameter, error) {
 			return nil, fmt.Errorf("its parameters are no plain sequence but <%s>", Shorten(inside.name.Local, 40))
 		}
 		return nil, nil
+	}
+	if len(list.all(nsSchema, "element")) > maxParameters {
+		return nil, fmt.Errorf("it has more than %d parameters", maxParameters)
 	}
 	return parametersOf(list), nil
 }

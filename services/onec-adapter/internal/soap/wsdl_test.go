@@ -99,6 +99,8 @@ func TestWhatIsNoWSDLIsRefused(t *testing.T) {
 		{"a choice", strings.ReplaceAll(good, "x:sequence", "x:choice"), "Звонок", "no plain sequence"},
 		{"endless depth", strings.Repeat("<a>", 1000), "Звонок", "64 levels"},
 		{"endless width", "<a>" + strings.Repeat("<b/>", maxNodes+1) + "</a>", "Звонок", "elements"},
+		{"endless attributes", "<a " + strings.Repeat(" b='c'", maxAttrs+1) + "/>", "Звонок", "attributes"},
+		{"endless parameters", strings.Replace(good, `<x:element ref="мы:Список"/>`, strings.Repeat(`<x:element name="a"/>`, 300), 1), "Звонок", "256 parameters"},
 		{"too large", "<a>" + strings.Repeat(" ", MaxWSDL), "Звонок", "4 MiB"},
 	}
 	for _, tt := range tests {
