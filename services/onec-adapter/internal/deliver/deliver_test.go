@@ -1,0 +1,449 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
+
+	"github.com/callbus/callbus/internal/call"
+	"github.com/callbus/callbus/internal/verdict"
+)
+
+// The lanes of these tests are lists in memory: what is under test is time, and a real server has its own. The order
+// of real lanes is tested in package stream, both together in the adapter's own tests.
+type fakeLane struct {
+	mu      sync.Mutex
+	name    string
+	waiting []*fakeMessage
+	ready   chan struct{}
+	pulls   int
+	pauses  int
+	closed  bool
+	past    []past
+}
+
+type past struct {
+	event call.Event
+	kind  verdict.Kind
+}
+
+type fakeMessage struct {
+	lane       *fakeLane
+	event      call.Event
+	sequence   uint64
+	deliveries int
+	after      time.Time
+	broken     error
+	again      bool
+	taken      bool
+	notOurs    bool
+	endings    []verdict.Ending
+}
+
+func newFakeLane(name string, events ...call.Event) *fakeLane {
+	l := &fakeLane{name: name, ready: make(chan struct{}, 100)}
+	for i, e := range events {
+		l.waiting = append(l.waiting, &fakeMessage{lane: l, event: e, sequence: uint64(i + 1)})
+	}
+	return l
+}
+
+func (l *fakeLane) Name() string { return l.name }
+func (l *fakeLane) Pause()       { l.mu.Lock(); l.pauses++; l.mu.Unlock() }
+func (l *fakeLane) Close(context.Context) error {
+	l.closed = true
+	return nil
+}
+
+func (l *fakeLane) Recall(_ context.Context, _ time.Time, tell func(call.Event, verdict.Kind)) error {
+	for _, p := range l.past {
+		tell(p.event, p.kind)
+	}
+	return nil
+}
+
+func (l *fakeLane) Next(ctx context.Context) (Message, error) {
+	l.mu.Lock()
+	l.pulls++
+	l.mu.Unlock()
+	for {
+		l.mu.Lock()
+		if len(l.waiting) > 0 && !l.waiting[0].after.After(time.Now()) {
+			m := l.waiting[0]
+			m.deliveries++
+			m.after = time.Now().Add(time.Hour) // AckWait, as it were: it does not come by itself
+			l.mu.Unlock()
+			return m, nil
+		}
+		l.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+func (m *fakeMessage) Event() call.Event                  { return m.event }
+func (m *fakeMessage) Broken() error                      { return m.broken }
+func (m *fakeMessage) Again() bool                        { return m.again }
+func (m *fakeMessage) TakenOver() bool                    { return m.taken }
+func (m *fakeMessage) Sequence() uint64                   { return m.sequence }
+func (m *fakeMessage) Deliveries() int                    { return m.deliveries }
+func (m *fakeMessage) Ours(context.Context) (bool, error) { return !m.notOurs, nil }
+
+func (m *fakeMessage) Later(d time.Duration) error {
+	m.lane.mu.Lock()
+	defer m.lane.mu.Unlock()
+	m.after = time.Now().Add(d)
+	return nil
+}
+
+func (m *fakeMessage) End(_ context.Context, e verdict.Ending, _ func(error)) (bool, error) {
+	m.lane.mu.Lock()
+	defer m.lane.mu.Unlock()
+	m.endings = append(m.endings, e)
+	m.lane.waiting = m.lane.waiting[1:]
+	return true, nil
+}
+
+// failure is what a 1C client's error looks like.
+type failure struct {
+	why    string
+	blame  verdict.Blame
+	unsure bool
+	down   bool
+}
+
+func (f failure) Error() string        { return f.why }
+func (f failure) Blame() verdict.Blame { return f.blame }
+func (f failure) Unsure() bool         { return f.unsure }
+func (f failure) Down() bool           { return f.down }
+
+var (
+	fault   = failure{why: "fault", blame: verdict.Message}
+	away    = failure{why: "503", blame: verdict.Target}
+	refused = failure{why: "connection refused", blame: verdict.Target, down: true}
+	timeout = failure{why: "time-out", blame: verdict.Unclear, unsure: true}
+)
+
+// fakeOneC answers as it is told, and keeps when it was called for what.
+type fakeOneC struct {
+	mu     sync.Mutex
+	answer func(n int, e call.Event) error // n counts from 1
+	alive  error
+	calls  []string
+	start  time.Time
+}
+
+func (o *fakeOneC) Call(_ context.Context, e call.Event) (string, error) {
+	o.mu.Lock()
+	o.calls = append(o.calls, fmt.Sprintf("%s@%v", e.ID, time.Since(o.start).Round(100*time.Millisecond)))
+	n := len(o.calls)
+	o.mu.Unlock()
+	if o.answer == nil {
+		return "OK", nil
+	}
+	return "", o.answer(n, e)
+}
+
+func (o *fakeOneC) Alive(context.Context) error { return o.alive }
+
+func (o *fakeOneC) seen() string { return strings.Join(o.calls, " ") }
+
+func number(t call.EventType) (int, bool) {
+	n := map[call.EventType]int{call.Incoming: 1, call.Answered: 2, call.Outgoing: 3, call.Ended: 4, call.Missed: 4}[t]
+	return n, n != 0
+}
+
+func event(id string, t call.EventType) call.Event {
+	return call.Event{ID: id, Type: t, Line: "101", Time: time.Now()}
+}
+
+// deliver runs a deliverer over lanes for a while of bubble time.
+func deliver(o *fakeOneC, d time.Duration, freshFor time.Duration, lanes ...*fakeLane) *Deliverer {
+	var list []Lane
+	for _, l := range lanes {
+		list = append(list, l)
+	}
+	o.start = time.Now()
+	dl := New(Options{Target: "main", Timeout: 10 * time.Second, FreshFor: freshFor, Number: number, Log: zerolog.Nop()}, o, list)
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	if err := dl.Run(ctx); err != nil {
+		panic(err)
+	}
+	return dl
+}
+
+func kinds(ms []*fakeMessage) (out []string) {
+	for _, m := range ms {
+		var k []string
+		for _, e := range m.endings {
+			k = append(k, strings.TrimSpace(e.Kind.String()+" "+e.Why))
+		}
+		out = append(out, strings.Join(k, "+"))
+	}
+	return out
+}
+
+func TestAFaultIsTriedTwiceAndIsDeadThen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newFakeLane("0", event("a", call.Incoming), event("b", call.Incoming))
+		all := l.waiting
+		o := &fakeOneC{answer: func(_ int, e call.Event) error {
+			if e.ID == "a" {
+				return fault
+			}
+			return nil
+		}}
+		deliver(o, 10*time.Second, 0, l)
+		if diff := cmp.Diff([]string{"dead fault", "delivered"}, kinds(all)); diff != "" {
+			t.Errorf("endings (-want +got):\n%s", diff)
+		}
+		if got := o.seen(); got != "a@0s a@1s b@1s" {
+			t.Errorf("calls %q, want a twice within the budget and b after it", got)
+		}
+		if got := all[0].endings[0].Attempts; got != 2 {
+			t.Errorf("attempts %d, want 2", got)
+		}
+	})
+}
+
+func TestNothingIsThrownAwayWhileTheTargetIsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newFakeLane("0", event("a", call.Incoming), event("b", call.Answered))
+		all := l.waiting
+		begin := time.Now()
+		o := &fakeOneC{answer: func(int, call.Event) error {
+			if time.Since(begin) < 10*time.Minute {
+				return away
+			}
+			return nil
+		}}
+		deliver(o, 11*time.Minute, 0, l)
+		if diff := cmp.Diff([]string{"delivered", "delivered"}, kinds(all)); diff != "" {
+			t.Errorf("endings (-want +got):\n%s", diff)
+		}
+		if all[0].endings[0].Unsure {
+			t.Error("a 503 leaves no doubt, and the ending says unsure")
+		}
+	})
+}
+
+func TestARefusedConnectShutsAtOnceAndFiveOtherFailuresDo(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{refused, "a@0s a@1s a@3s a@7s a@12s a@17s"},
+		{away, "a@0s a@1s a@2s a@3s a@4s a@5s a@7s a@11s a@16s"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			o := &fakeOneC{answer: func(int, call.Event) error { return c.err }}
+			d := deliver(o, 20*time.Second, 0, newFakeLane("0", event("a", call.Incoming)))
+			if o.seen() != c.want {
+				t.Errorf("%v: calls %q, want %q", c.err, o.seen(), c.want)
+			}
+			if shut, why := d.Shut(); !shut || why != c.err.Error() {
+				t.Errorf("%v: shut %v because of %q", c.err, shut, why)
+			}
+		})
+	}
+}
+
+func TestOneBadHeadDoesNotKeepTheTargetShut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bad, good := newFakeLane("0", event("bad", call.Incoming)), newFakeLane("1", event("good", call.Incoming))
+		all := good.waiting
+		o := &fakeOneC{answer: func(n int, e call.Event) error {
+			if e.ID == "bad" || n <= 6 {
+				return away
+			}
+			return nil
+		}}
+		deliver(o, 30*time.Second, 0, bad, good)
+		if diff := cmp.Diff([]string{"delivered"}, kinds(all)); diff != "" {
+			t.Errorf("the good head (-want +got):\n%s\ncalls: %s", diff, o.seen())
+		}
+	})
+}
+
+func TestALaneWithoutEventsPassesItsTurnOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		empty, full := newFakeLane("0"), newFakeLane("1", event("a", call.Incoming))
+		all := full.waiting
+		o := &fakeOneC{answer: func(n int, _ call.Event) error {
+			if n == 1 {
+				return refused
+			}
+			return nil
+		}}
+		deliver(o, 10*time.Second, 0, empty, full)
+		if diff := cmp.Diff([]string{"delivered"}, kinds(all)); diff != "" {
+			t.Errorf("endings (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestNothingIsPulledWhileTheTargetIsShut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		idle, full := newFakeLane("0"), newFakeLane("1", event("a", call.Incoming))
+		o := &fakeOneC{answer: func(int, call.Event) error { return refused }}
+		deliver(o, time.Minute, 0, idle, full)
+		// One pull before it shut, and one for each turn to probe: 1, 3, 7 and then every 5 s, shared by two lanes.
+		if idle.pulls > 15 {
+			t.Errorf("an idle lane pulled %d times in a minute", idle.pulls)
+		}
+	})
+}
+
+func TestATimeOutIsTheMessagesWhenTheTargetLives(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newFakeLane("0", event("a", call.Incoming))
+		all := l.waiting
+		deliver(&fakeOneC{answer: func(int, call.Event) error { return timeout }}, time.Minute, 0, l)
+		if diff := cmp.Diff([]string{"dead time-out"}, kinds(all)); diff != "" {
+			t.Errorf("endings (-want +got):\n%s", diff)
+		}
+		if !all[0].endings[0].Unsure {
+			t.Error("the dead letter does not say that 1C may have taken it")
+		}
+	})
+}
+
+func TestATimeOutIsTheTargetsWhenItIsDumb(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newFakeLane("0", event("a", call.Incoming))
+		all := l.waiting
+		o := &fakeOneC{alive: errors.New("no answer"), answer: func(n int, _ call.Event) error {
+			if n < 4 {
+				return timeout
+			}
+			return nil
+		}}
+		deliver(o, time.Minute, 0, l)
+		if diff := cmp.Diff([]string{"delivered"}, kinds(all)); diff != "" {
+			t.Errorf("endings (-want +got):\n%s", diff)
+		}
+		if e := all[0].endings[0]; !e.Unsure || e.Attempts != 4 {
+			t.Errorf("ending %+v: want 4 attempts, unsure", e)
+		}
+	})
+}
+
+func TestWhatIsNotOursIsLeftAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newFakeLane("0", event("a", call.Incoming))
+		all := l.waiting
+		all[0].notOurs = true
+		o := &fakeOneC{}
+		deliver(o, 50*time.Millisecond, 0, l)
+		if o.seen() != "" || len(all[0].endings) != 0 {
+			t.Errorf("1C was called (%q) or an ending written (%v) for a fenced message", o.seen(), all[0].endings)
+		}
+	})
+}
+
+func TestAnEventThatAnotherHadBeforeIsUnsure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newFakeLane("0", event("a", call.Incoming))
+		all := l.waiting
+		all[0].deliveries = 1
+		deliver(&fakeOneC{}, time.Second, 0, l)
+		if e := all[0].endings[0]; !e.Unsure || e.Kind != verdict.Delivered {
+			t.Errorf("ending %+v, want delivered, unsure", e)
+		}
+	})
+}
+
+func TestWhatIsNoEventIsDeadAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newFakeLane("0", call.Event{})
+		all := l.waiting
+		all[0].broken = errors.New("not a call event")
+		o := &fakeOneC{}
+		deliver(o, time.Second, 0, l)
+		if diff := cmp.Diff([]string{"dead not a call event"}, kinds(all)); diff != "" || o.seen() != "" {
+			t.Errorf("endings (-want +got):\n%s\ncalls: %s", diff, o.seen())
+		}
+	})
+}
+
+func TestTheRulesSkip(t *testing.T) {
+	old := func(e call.Event) call.Event { e.Time = e.Time.Add(-time.Hour); return e }
+	for _, c := range []struct {
+		name     string
+		freshFor time.Duration
+		events   func() []call.Event
+		past     []past
+		want     []string
+	}{
+		{"what has no number", 0, func() []call.Event { return []call.Event{event("a", call.Held)} }, nil,
+			[]string{"skipped held has no number in TelData"}},
+		{"a second end", 0, func() []call.Event {
+			return []call.Event{event("a", call.Incoming), event("b", call.Missed), event("c", call.Ended), event("d", call.Incoming), event("e", call.Ended)}
+		}, nil, []string{"delivered", "delivered", "skipped the end of this line's call was told already", "delivered", "delivered"}},
+		{"an end without a known beginning goes through", 0, func() []call.Event { return []call.Event{event("a", call.Ended)} }, nil,
+			[]string{"delivered"}},
+		{"late rings go through by default", 0, func() []call.Event { return []call.Event{old(event("a", call.Incoming))} }, nil,
+			[]string{"delivered"}},
+		{"stale rings and their ends", time.Minute, func() []call.Event {
+			return []call.Event{old(event("a", call.Incoming)), event("b", call.Ended), event("c", call.Incoming)}
+		}, nil, []string{"skipped stale: older than 1m0s", "skipped its ring was stale", "delivered"}},
+		{"a stale ring that was answered in time has an end", time.Minute, func() []call.Event {
+			return []call.Event{old(event("a", call.Incoming)), event("b", call.Answered), event("c", call.Ended)}
+		}, nil, []string{"skipped stale: older than 1m0s", "delivered", "delivered"}},
+		{"what another owner told", 0, func() []call.Event { return []call.Event{event("b", call.Ended)} },
+			[]past{{event("x", call.Incoming), verdict.Delivered}, {event("a", call.Missed), verdict.Delivered}},
+			[]string{"skipped the end of this line's call was told already"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newFakeLane("0", c.events()...)
+				l.past = c.past
+				all := l.waiting
+				all[0].taken = true
+				deliver(&fakeOneC{}, 10*time.Second, c.freshFor, l)
+				if diff := cmp.Diff(c.want, kinds(all)); diff != "" {
+					t.Errorf("endings (-want +got):\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+func TestWhatAnOperatorSendsAgainGoesPastTheRules(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newFakeLane("0", event("a", call.Ended), event("b", call.Ended))
+		all := l.waiting
+		all[1].again = true
+		deliver(&fakeOneC{}, 10*time.Second, 0, l)
+		if diff := cmp.Diff([]string{"delivered", "delivered"}, kinds(all)); diff != "" {
+			t.Errorf("endings (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestAStopFinishesTheCallUnderWayAndGivesTheLaneUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newFakeLane("0", event("a", call.Incoming), event("b", call.Incoming))
+		all := l.waiting
+		o := &fakeOneC{answer: func(int, call.Event) error { time.Sleep(3 * time.Second); return nil }}
+		deliver(o, time.Second, 0, l)
+		if diff := cmp.Diff([]string{"delivered", ""}, kinds(all)); diff != "" {
+			t.Errorf("endings (-want +got):\n%s", diff)
+		}
+		if !l.closed {
+			t.Error("the lane was not given up")
+		}
+	})
+}
