@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/callbus/callbus/services/onec-adapter/onectest"
+	"github.com/callbus/callbus/test/faults/check"
+)
+
+const (
+	killUpHits  = 500
+	killUpLines = 20
+	killUpTime  = 8 * time.Second
+)
+
+// killUp kills the office edition, which is everything in one process, in the middle of 500 hits: every hit that got
+// its 200 is delivered after the restart.
+func killUp(ctx context.Context, b *bench) ([]*outcome, error) {
+	r, err := b.furnish("kill-up", onectest.Options{Latency: latency})
+	if err != nil {
+		return nil, err
+	}
+	data := filepath.Join(b.dir, r.name, "data")
+	r.creds = filepath.Join(data, "nats.creds")
+	p, err := b.program(r.name, "office", "callbus", "up", "--data", data, "--http", r.phones.addr, "--admin", "", "--nats-listen", r.nats,
+		"--sessions", strconv.Itoa(sessions), "--onec-timeout", callTimeout.String(), "--onec-url", r.onec.url())
+	if err != nil {
+		return nil, err
+	}
+	// The one process is broker and adapter.
+	r.ingest = p
+	if err := r.startIngest(ctx); err != nil {
+		return nil, err
+	}
+	r.ingest, r.adapters, r.begin = nil, []*program{p}, time.Now()
+	if err := r.killInTheMiddle(ctx, b.seed, p); err != nil {
+		return nil, err
+	}
+	o, err := r.finish(ctx, time.Minute, check.Rules{Target: target, Sessions: sessions, NoDead: true})
+	if err != nil {
+		return nil, err
+	}
+	return []*outcome{o}, nil
+}
+
+func (r *room) killInTheMiddle(ctx context.Context, seed uint64, p *program) error {
+	dice := rand.New(rand.NewPCG(seed, 200))
+	var plan []planned
+	for i := range killUpLines {
+		plan = append(plan, planLine(dice, fmt.Sprint(101+i), killUpHits/killUpLines, 0, killUpTime)...)
+	}
+	when := killUpTime*3/8 + time.Duration(dice.Int64N(int64(killUpTime/4)))
+	var wg sync.WaitGroup
+	wg.Go(func() { r.phones.run(ctx, plan, r.begin) })
+	defer wg.Wait()
+	sleep(ctx, time.Until(r.begin.Add(when)))
+	r.note("kill -9 of %s", p.process())
+	p.kill()
+	sleep(ctx, 300*time.Millisecond)
+	if err := p.start(); err != nil {
+		return err
+	}
+	err := untilOpen(ctx, r.phones.addr, startLimit)
+	r.note("%s answers phones", p.process())
+	return err
+}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/callbus/callbus/services/onec-adapter/onectest"
+	"github.com/callbus/callbus/test/faults/check"
+)
+
+const (
+	sessions    = 4
+	callTimeout = 2 * time.Second
+	startLimit  = 30 * time.Second // a busy machine
+	stopLimit   = 20 * time.Second
+)
+
+// room is one installation: an ingest with the broker inside, adapters, a 1C and phones.
+type room struct {
+	name     string
+	ingest   *program
+	adapters []*program
+	onec     *standIn
+	phones   *phones
+	nats     string // address
+	creds    string
+	begin    time.Time
+
+	mu   sync.Mutex
+	done []applied
+}
+
+// applied is a fault as it was done.
+type applied struct {
+	at   time.Duration
+	what string
+}
+
+// newRoom starts everything; begin is when the phones answer.
+func (b *bench) newRoom(ctx context.Context, name string, adapters int, o onectest.Options) (*room, error) {
+	r, err := b.furnish(name, o)
+	if err != nil {
+		return nil, err
+	}
+	store := filepath.Join(b.dir, name, "store")
+	r.creds = filepath.Join(store, "nats.creds")
+	r.ingest, err = b.program(name, "ingest", "ingest", "--http", r.phones.addr, "--admin", "", "--store", store, "--nats-listen", r.nats)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.startIngest(ctx); err != nil {
+		return nil, err
+	}
+	for i := range adapters {
+		p, err := b.program(name, fmt.Sprintf("adapter-%d", i+1), "onec-adapter", "--nats", "nats://"+r.nats, "--nats-creds", r.creds,
+			"--admin", "", "--sessions", strconv.Itoa(sessions), "--onec-timeout", callTimeout.String(), "--onec-url", r.onec.url())
+		if err != nil {
+			return nil, err
+		}
+		if err := p.start(); err != nil {
+			return nil, err
+		}
+		r.adapters = append(r.adapters, p)
+	}
+	r.begin = time.Now()
+	return r, nil
+}
+
+// furnish makes what every room has: a 1C that listens, phones, and addresses.
+func (b *bench) furnish(name string, o onectest.Options) (*room, error) {
+	ports, err := freePorts(2)
+	if err != nil {
+		return nil, err
+	}
+	r := &room{name: name, onec: newStandIn(o), phones: newPhones(ports[0]), nats: ports[1]}
+	return r, r.onec.open()
+}
+
+func (r *room) startIngest(ctx context.Context) error {
+	if err := r.ingest.start(); err != nil {
+		return err
+	}
+	if err := untilOpen(ctx, r.phones.addr, startLimit); err != nil {
+		return fmt.Errorf("start %s: %w (see %s)", r.ingest.name, err, r.ingest.log)
+	}
+	return nil
+}
+
+// note remembers a fault for the table.
+func (r *room) note(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.done = append(r.done, applied{time.Since(r.begin), fmt.Sprintf(format, args...)})
+}
+
+// finish waits for the last ending, reads everything, stops everything, and checks.
+func (r *room) finish(ctx context.Context, limit time.Duration, rules check.Rules) (*outcome, error) {
+	s, err := openStore(r.nats, r.creds)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	o := &outcome{room: r, rules: rules}
+	if o.missing, err = s.untilEnded(ctx, limit); err != nil {
+		return nil, err
+	}
+	o.ended = time.Since(r.begin)
+	h := &o.history
+	if h.Events, err = s.events(ctx); err != nil {
+		return nil, err
+	}
+	if h.Endings, err = s.endings(ctx); err != nil {
+		return nil, err
+	}
+	o.stopAll()
+	h.Hits, h.Calls = r.phones.hits, r.onec.calls()
+	for _, p := range r.adapters {
+		h.Troubles = append(h.Troubles, p.troubles...)
+	}
+	o.report = check.Check(*h, rules)
+	return o, ctx.Err()
+}
+
+// stopAll also looks how the programs stop, and whether one of them had ended by itself.
+func (o *outcome) stopAll() {
+	for _, p := range append(o.adapters, o.ingest) {
+		if p == nil {
+			continue
+		}
+		if err := p.stop(stopLimit); err != nil {
+			o.deaths = append(o.deaths, err.Error())
+		}
+		o.deaths = append(o.deaths, p.died()...)
+	}
+	o.onec.close()
+}
