@@ -15,6 +15,7 @@ import (
 
 	"github.com/gofrs/flock"
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/rs/zerolog"
 )
 
 // Options of the embedded server.
@@ -22,7 +23,7 @@ type Options struct {
 	Dir    string // the data folder: store, lock and credentials are inside
 	Listen string // "host:port" for other clients, empty for none. Guests are let in on loopback addresses only
 	Room   int64  // bytes for CALLS, and as many for its endings; lowered where the disk is smaller
-	Log    server.Logger
+	Log    zerolog.Logger
 }
 
 // Broker is a running server.
@@ -129,41 +130,29 @@ func listen(opts *server.Options, addr string) (guests bool, err error) {
 	return true, admitGuests(opts)
 }
 
-func run(opts *server.Options, log server.Logger) (*server.Server, error) {
+// startTimeout is what recovering a large store may take: 129,000 events took 130 ms.
+const startTimeout = 60 * time.Second
+
+func run(opts *server.Options, log zerolog.Logger) (*server.Server, error) {
 	s, err := server.NewServer(opts)
 	if err != nil {
 		return nil, fmt.Errorf("set up the embedded NATS server: %w", err)
 	}
-	fatal := make(chan string, 1)
-	if log != nil {
-		s.SetLoggerV2(&fatalCatcher{Logger: log, fatal: fatal}, false, false, false)
-	}
+	l := serverLog{log: log.With().Str("part", "nats").Logger(), fatal: make(chan string, 1)}
+	s.SetLoggerV2(l, false, false, false)
 	s.Start()
-	if s.ReadyForConnections(30 * time.Second) {
-		return s, nil
+	ready := make(chan bool, 1)
+	go func() { ready <- s.ReadyForConnections(startTimeout) }()
+	why := "not ready within " + startTimeout.String()
+	select {
+	case ok := <-ready:
+		if ok {
+			return s, nil
+		}
+	case why = <-l.fatal:
 	}
 	s.Shutdown()
-	select {
-	case why := <-fatal:
-		return nil, fmt.Errorf("start the embedded NATS server: %s", why)
-	default:
-		return nil, errors.New("start the embedded NATS server: not ready within 30 s")
-	}
-}
-
-// fatalCatcher keeps what the server calls fatal (a taken port, an unreadable store), so that it can be told as an
-// error: the server only logs it and stops.
-type fatalCatcher struct {
-	server.Logger
-	fatal chan string
-}
-
-func (f *fatalCatcher) Fatalf(format string, v ...any) {
-	select {
-	case f.fatal <- fmt.Sprintf(format, v...):
-	default:
-	}
-	f.Logger.Errorf(format, v...)
+	return nil, errors.New("start the embedded NATS server: " + why)
 }
 
 // InProcessConn is a connection that needs no port; nats.InProcessServer(b) uses it.

@@ -79,10 +79,10 @@ var table = []room{
 	{
 		path:   "internal/broker",
 		ours:   furniture,
-		others: with(watching, natsServer, nkeys, "github.com/nats-io/jwt/v2", "github.com/gofrs/flock", "golang.org/x/sys"),
+		others: []string{zerolog, natsServer, nkeys, "github.com/gofrs/flock", "golang.org/x/sys"},
 		tests:  []string{natsGo},
 	},
-	{path: "internal/stream", ours: with(domain, "proto/calls/v1"), others: with(watching, natsGo, protobuf, uuid, xsync, xtime)},
+	{path: "internal/stream", ours: with(domain, "proto/calls/v1"), others: []string{natsGo, protobuf, uuid, xtime}},
 	{path: natstest, ours: []string{"internal/broker", "internal/stream"}, others: []string{natsServer, natsGo, nkeys}},
 	{path: "internal/rooms"},
 

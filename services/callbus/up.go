@@ -90,7 +90,7 @@ func (o *office) startBroker(context.Context) (err error) {
 	if o.demo {
 		dir = filepath.Join(o.data, "demo")
 	}
-	o.broker, err = broker.Start(broker.Options{Dir: dir, Listen: listen, Room: int64(o.ingest.StoreMax), Log: broker.Log(o.log)})
+	o.broker, err = broker.Start(broker.Options{Dir: dir, Listen: listen, Room: int64(o.ingest.StoreMax), Log: o.log})
 	return err
 }
 

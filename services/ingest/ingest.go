@@ -137,7 +137,7 @@ func Run(ctx context.Context, o Options) error {
 }
 
 func (s *service) startBroker(context.Context) error {
-	b, err := broker.Start(broker.Options{Dir: s.Store, Listen: s.NATSListen, Room: int64(s.StoreMax), Log: broker.Log(s.Log)})
+	b, err := broker.Start(broker.Options{Dir: s.Store, Listen: s.NATSListen, Room: int64(s.StoreMax), Log: s.Log})
 	if err != nil {
 		return err
 	}

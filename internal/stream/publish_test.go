@@ -1,0 +1,181 @@
+package stream_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/callbus/callbus/internal/call"
+	"github.com/callbus/callbus/internal/natstest"
+	"github.com/callbus/callbus/internal/stream"
+)
+
+// deafProxy stands between a publisher and the server, and swallows the server's answers when it is told to.
+type deafProxy struct {
+	net.Listener
+	deaf atomic.Bool
+}
+
+func newDeafProxy(t *testing.T, server string) *deafProxy {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &deafProxy{Listener: l}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			back, err := net.Dial("tcp", strings.TrimPrefix(server, "nats://"))
+			if err != nil {
+				client.Close()
+				return
+			}
+			go func() { io.Copy(back, client); back.Close() }()
+			go p.answer(client, back)
+		}
+	}()
+	return p
+}
+
+func (p *deafProxy) answer(client, back net.Conn) {
+	defer client.Close()
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := back.Read(buf)
+		if err != nil {
+			return
+		}
+		if p.deaf.Load() {
+			continue
+		}
+		if _, err := client.Write(buf[:n]); err != nil {
+			return
+		}
+	}
+}
+
+func TestAnEventWhoseAnswerWasLostStandsBeforeTheNextOneAndOnce(t *testing.T) {
+	t.Parallel()
+	server := natstest.Start(t)
+	direct := server.Declared()
+	proxy := newDeafProxy(t, server.URL())
+	nc, err := stream.Connect(stream.ConnectOptions{Name: "deaf", URL: "nats://" + proxy.Addr().String(), Creds: server.Creds()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	p := publisher(t, nc)
+	publish(t, p, "101", 1)
+
+	proxy.deaf.Store(true)
+	begin := time.Now()
+	_, err = p.Publish(ctx(t), call.Event{Type: call.Answered, Line: "101", CallID: "2"})
+	if !errors.Is(err, stream.ErrUnsettled) {
+		t.Errorf("without an answer: %v, want ErrUnsettled", err)
+	}
+	if took := time.Since(begin); took > 4*time.Second {
+		t.Errorf("the phone waited %v", took)
+	}
+	proxy.deaf.Store(false)
+	publish(t, p, "101", 3)
+
+	if got := stored(t, direct); got != "1 2 3" {
+		t.Errorf("stored calls %q, want 1 2 3: each once, in order", got)
+	}
+}
+
+// stored lists the call ids in CALLS.
+func stored(t *testing.T, nc *nats.Conn) string {
+	t.Helper()
+	js, _ := jetstream.New(nc)
+	s, err := js.Stream(ctx(t), "CALLS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for i := uint64(1); i <= s.CachedInfo().State.LastSeq; i++ {
+		m, err := s.GetMsg(ctx(t), i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := stream.Decode(m.Data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, e.CallID)
+	}
+	return strings.Join(ids, " ")
+}
+
+func TestWithoutNATSAPublishFailsAtOnce(t *testing.T) {
+	t.Parallel()
+	server := natstest.Start(t)
+	nc := server.Declared()
+	p := publisher(t, nc)
+	server.Stop()
+	for nc.IsConnected() {
+		time.Sleep(time.Millisecond) // the client learns it from its socket
+	}
+	begin := time.Now()
+	if _, err := p.Publish(ctx(t), call.Event{Type: call.Incoming, Line: "101"}); !errors.Is(err, stream.ErrAway) {
+		t.Errorf("error %v, want ErrAway", err)
+	}
+	if took := time.Since(begin); took > time.Second {
+		t.Errorf("it took %v to say so", took)
+	}
+	server.Restart()
+	for !nc.IsConnected() {
+		time.Sleep(time.Millisecond)
+	}
+	publish(t, p, "101", 1)
+}
+
+func TestARefusedPublisherSaysWhy(t *testing.T) {
+	t.Parallel()
+	p := publisher(t, natstest.Start(t).Declared())
+	frozen := errors.New("frozen")
+	p.Refuse(frozen)
+	if _, err := p.Publish(context.Background(), call.Event{Type: call.Incoming, Line: "101"}); !errors.Is(err, frozen) {
+		t.Errorf("error %v, want the one that Refuse was told", err)
+	}
+}
+
+func TestRejectedHitsAreKeptTenASecond(t *testing.T) {
+	t.Parallel()
+	nc := natstest.Start(t).Declared()
+	r := stream.NewRejections(nc)
+	kept := 0
+	for range 100 {
+		if r.Keep(stream.Rejection{Reason: "nothing usable", Status: 400}) {
+			kept++
+		}
+	}
+	if kept < 10 || kept > 20 {
+		t.Errorf("%d of 100 were kept, want about 10", kept)
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	js, _ := jetstream.New(nc)
+	s, err := js.Stream(ctx(t), "HITS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for s.CachedInfo().State.Msgs < uint64(kept) { // stored after the flush: nobody waited for an answer
+		if _, err := s.Info(ctx(t)); err != nil {
+			t.Fatalf("%d of %d stored: %v", s.CachedInfo().State.Msgs, kept, err)
+		}
+	}
+}
