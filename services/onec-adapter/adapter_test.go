@@ -1,0 +1,261 @@
+package onecadapter_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/rs/zerolog"
+
+	"github.com/callbus/callbus/internal/call"
+	"github.com/callbus/callbus/internal/natstest"
+	"github.com/callbus/callbus/internal/stream"
+	onecadapter "github.com/callbus/callbus/services/onec-adapter"
+	"github.com/callbus/callbus/services/onec-adapter/onectest"
+)
+
+// adapter runs an adapter until stop, or the end of the test.
+type adapter struct {
+	stop func()
+	log  *buffer
+}
+
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+func run(t *testing.T, server *natstest.Server, o onecadapter.Options) adapter {
+	t.Helper()
+	a := adapter{log: &buffer{}}
+	o.NATS, o.NATSCreds, o.Log = server.URL(), server.Creds(), zerolog.New(a.log)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- onecadapter.Run(ctx, o) }()
+	a.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("the adapter ended with %v", err)
+		}
+	})
+	t.Cleanup(a.stop)
+	return a
+}
+
+func single(url string, sessions int) onecadapter.Options {
+	return onecadapter.Options{Single: onecadapter.Target{Name: "main", URL: url, Sessions: sessions, Timeout: 2 * time.Second}}
+}
+
+func standin(t *testing.T, o onectest.Options) *onectest.Server {
+	t.Helper()
+	s := onectest.New(o)
+	if err := s.Start("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func publish(t *testing.T, nc *nats.Conn, lines, each int) {
+	t.Helper()
+	p, err := stream.NewPublisher(nc, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for l := range lines {
+		wg.Go(func() {
+			for i := range each {
+				_, err := p.Publish(context.Background(), call.Event{
+					Type: call.Incoming, Line: call.Line(fmt.Sprint(100 + l)),
+					Remote: call.Party{URI: fmt.Sprintf("sip:7495123%04d@pbx", i)},
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// eventually waits until a claim holds: it is told by a server that nobody here can ask to tell when.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within 20 s: %s", what)
+		}
+	}
+}
+
+func endings(t *testing.T, nc *nats.Conn) int {
+	t.Helper()
+	js, _ := jetstream.New(nc)
+	s, err := js.Stream(context.Background(), stream.Endings)
+	if err != nil {
+		return 0
+	}
+	return int(s.CachedInfo().State.Msgs)
+}
+
+func TestAnAdapterStartsWithout1CAndLooksAgain(t *testing.T) {
+	t.Parallel()
+	server := natstest.Start(t)
+	nc := server.Declared()
+	s := standin(t, onectest.Options{})
+	url := s.URL()
+	s.Close()
+	a := run(t, server, single(url, 1))
+	publish(t, nc, 1, 1)
+	eventually(t, "the log says that 1C is away", func() bool { return strings.Contains(a.log.String(), "target.away at the start") })
+	if err := s.Start(strings.Split(strings.TrimPrefix(url, "http://"), "/")[0]); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the event reaches 1C", func() bool { return len(s.Calls()) == 1 })
+	if !strings.Contains(a.log.String(), "moi_nomer") {
+		t.Errorf("the log does not print the mapping:\n%s", a.log)
+	}
+}
+
+func TestAnAdapterStartsWithoutNATSAndWithoutStreams(t *testing.T) {
+	t.Parallel()
+	server := natstest.Start(t)
+	s := standin(t, onectest.Options{})
+	creds := server.Creds()
+	server.Stop()
+	a := run(t, server, single(s.URL(), 1))
+	eventually(t, "the log says that the stream is away", func() bool { return strings.Contains(a.log.String(), "stream.away") })
+	server.Restart()
+	if creds != server.Creds() {
+		t.Fatal("the test's server has other credentials now")
+	}
+	publish(t, server.Declared(), 1, 1)
+	eventually(t, "the event reaches 1C", func() bool { return len(s.Calls()) == 1 })
+}
+
+func TestAdaptersThatComeAndGoKeepTheOrderAndTheSessions(t *testing.T) {
+	t.Parallel()
+	const lines, each = 20, 15
+	server := natstest.Start(t)
+	nc := server.Declared()
+	s := standin(t, onectest.Options{Latency: func() time.Duration { return 2 * time.Millisecond }})
+	first := run(t, server, single(s.URL(), 4))
+	run(t, server, single(s.URL(), 4))
+	publish(t, nc, lines, each/3)
+	first.stop()
+	publish(t, nc, lines, each/3)
+	run(t, server, single(s.URL(), 4))
+	publish(t, nc, lines, each/3)
+	eventually(t, "every event has its ending", func() bool { return endings(t, nc) >= lines*each })
+
+	next := map[string]int{}
+	for _, c := range s.Calls() {
+		if want := fmt.Sprintf("sip:7495123%04d@pbx", next[c.Line]%(each/3)); c.Remote != want {
+			t.Errorf("line %s: %s came, want %s", c.Line, c.Remote, want)
+		}
+		next[c.Line]++
+	}
+	if got := len(s.Calls()); got != lines*each {
+		t.Errorf("%d calls of 1C for %d events, and nobody was killed", got, lines*each)
+	}
+	if got := endings(t, nc); got != lines*each {
+		t.Errorf("%d endings for %d events", got, lines*each)
+	}
+	if got := len(s.MaxConcurrent()); got > 4 {
+		t.Errorf("%d calls at once, want 4 at most", got)
+	}
+}
+
+func TestABrokenTargetDelaysNoOther(t *testing.T) {
+	t.Parallel()
+	server := natstest.Start(t)
+	nc := server.Declared()
+	good, bad := standin(t, onectest.Options{}), standin(t, onectest.Options{Behaviour: onectest.Always(onectest.Hang())})
+	file := filepath.Join(t.TempDir(), "targets.yaml")
+	text := fmt.Sprintf("targets:\n  - {name: bad, url: %q, timeout: 2s}\n  - {name: good, url: %q, from: beginning}\n", bad.URL(), good.URL())
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run(t, server, onecadapter.Options{Targets: file})
+	publish(t, nc, 5, 4)
+	eventually(t, "the good target has all events", func() bool { return len(good.Calls()) == 20 })
+}
+
+func TestNoPasswordIsInTheLog(t *testing.T) {
+	t.Parallel()
+	const password = "Жёлтый-Слон-42"
+	server := natstest.Start(t)
+	nc := server.Declared()
+	s := standin(t, onectest.Options{User: "Телефония", Password: "another"})
+	file := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(file, []byte(password+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := single(s.URL(), 1)
+	o.Single.User, o.Single.PasswordFile = "Телефония", file
+	a := run(t, server, o)
+	publish(t, nc, 1, 1)
+	eventually(t, "the log tells of the refusal", func() bool { return strings.Contains(a.log.String(), "401") })
+	a.stop()
+	if strings.Contains(a.log.String(), password) {
+		t.Error("the log holds the password")
+	}
+}
+
+func TestOptionsThatMakeNoSenseAreRefused(t *testing.T) {
+	t.Parallel()
+	file := func(text string) string {
+		path := filepath.Join(t.TempDir(), "targets.yaml")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	target := onecadapter.Target{Name: "main", URL: "http://127.0.0.1:1/x", Sessions: 2, Timeout: time.Second}
+	with := func(change func(*onecadapter.Target)) onecadapter.Options {
+		t := target
+		change(&t)
+		return onecadapter.Options{Single: t}
+	}
+	for want, o := range map[string]onecadapter.Options{
+		"say where 1C is":     {},
+		"exclude each other":  {Single: target, Targets: "x"},
+		"no such file":        {Targets: filepath.Join(t.TempDir(), "none")},
+		"there are none":      {Targets: file("targets: []\n")},
+		"sesions":             {Targets: file("targets:\n  - {name: a, url: http://x/, sesions: 3}\n")},
+		"twice":               {Targets: file("targets:\n  - {name: a, url: http://x/}\n  - {name: a, url: http://y/}\n")},
+		"target name \"a b\"": {Targets: file("targets:\n  - {name: a b, url: http://x/}\n")},
+		"sessions 65":         with(func(t *onecadapter.Target) { t.Sessions = 65 }),
+		"fresh_for":           with(func(t *onecadapter.Target) { t.FreshFor = -1 }),
+		"from \"yesterday\"":  with(func(t *onecadapter.Target) { t.From = "yesterday" }),
+		"password":            with(func(t *onecadapter.Target) { t.PasswordFile = "/nonexistent" }),
+		"timeout 1ms":         with(func(t *onecadapter.Target) { t.Timeout = time.Millisecond }),
+	} {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		if err := onecadapter.Run(ctx, o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one that says %q", err, want)
+		}
+		cancel()
+	}
+}
