@@ -162,7 +162,7 @@ func (p *Program) written() string { return p.Out.String() + p.Log.String() }
 // Run runs a program to its end and returns what it wrote; a failure ends the test.
 func Run(t testing.TB, path string, args ...string) string {
 	t.Helper()
-	out, err := exec.Command(path, args...).CombinedOutput()
+	out, err := exec.CommandContext(Context(t), path, args...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s %s: %v\n%s", filepath.Base(path), strings.Join(args, " "), err, out)
 	}
