@@ -21,6 +21,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/singleflight"
+
+	"github.com/callbus/callbus/internal/lifecycle"
 )
 
 // checkTimeout is below the time-out of a usual probe (Kubernetes: 1 s by default, 3 s in our manifests), with room to answer.
@@ -63,6 +65,23 @@ func New(opts Options) *Server {
 		ErrorLog:          stdlog.New(opts.Log, "", 0),
 	}
 	return s
+}
+
+// Join adds the checks of one service to the server of the process around it, or, where there is none and an address is
+// set, to a server of the group's own.
+func Join(g *lifecycle.Group, around *Server, opts Options, ready map[string]Check) {
+	s := around
+	if s == nil {
+		if opts.Addr == "" {
+			return
+		}
+		opts.Fail = g.Fail
+		s = New(opts)
+		g.Add("admin", s.Start, s.Stop)
+	}
+	for name, check := range ready {
+		s.Ready(name, check)
+	}
 }
 
 // Live adds a check to /livez. A failing one asks for a restart of the process: never add what a restart does not heal.

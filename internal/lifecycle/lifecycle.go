@@ -181,8 +181,11 @@ func (g *Group) sayWhy(ctx context.Context, startErr error) {
 		g.opts.Log.Error().Err(why).Dur("grace_ms", g.opts.Grace).Msg("stopping after a failure")
 		return
 	}
-	g.opts.Log.Info().AnErr("why", context.Cause(ctx)).Dur("grace_ms", g.opts.Grace).
-		Msg("stopping; a second signal ends at once")
+	level, cause := zerolog.InfoLevel, context.Cause(ctx)
+	if errors.Is(cause, context.Canceled) {
+		level = zerolog.DebugLevel // told by a group around this one, which has said it
+	}
+	g.opts.Log.WithLevel(level).AnErr("why", cause).Dur("grace_ms", g.opts.Grace).Msg("stopping; a second signal ends at once")
 }
 
 // stopAll stops the components in reverse, all within one grace period. When that is over the work context ends, and each

@@ -132,7 +132,8 @@ func Run(ctx context.Context, o Options) error {
 	s.group.Add("connection", s.connect, s.disconnect)
 	s.group.Add("streams", s.declare, nil)
 	s.group.Add("phones", s.openFront, s.closeFront)
-	s.addAdmin()
+	admin.Join(s.group, s.Monitor, admin.Options{Addr: s.Admin, Metrics: s.Metrics, Log: s.Log},
+		map[string]admin.Check{"ingest": s.group.Ready, "store": s.stored})
 	return s.group.Run(ctx)
 }
 
@@ -258,19 +259,6 @@ func (s *service) openFront(context.Context) error {
 }
 
 func (s *service) closeFront(ctx context.Context) error { return s.front.Shutdown(ctx) }
-
-func (s *service) addAdmin() {
-	monitor := s.Monitor
-	if monitor == nil {
-		if s.Admin == "" {
-			return
-		}
-		monitor = admin.New(admin.Options{Addr: s.Admin, Metrics: s.Metrics, Log: s.Log, Fail: s.group.Fail})
-		s.group.Add("admin", monitor.Start, monitor.Stop)
-	}
-	monitor.Ready("ingest", s.group.Ready)
-	monitor.Ready("store", s.stored)
-}
 
 // stored is the readiness of the store: it does not depend on 1C.
 func (s *service) stored(context.Context) error {

@@ -53,7 +53,8 @@ func Run(ctx context.Context, o Options) error {
 	// A call under way gets its whole time-out, and two seconds for its ending (docs/adr/0005).
 	s.group = lifecycle.New(lifecycle.Options{Log: o.Log, Grace: grace + 3*time.Second})
 	s.group.Add("connection", s.connect, s.disconnect)
-	s.addAdmin()
+	admin.Join(s.group, s.Monitor, admin.Options{Addr: s.Admin, Metrics: s.Metrics, Log: s.Log},
+		map[string]admin.Check{"adapter": s.group.Ready, "nats": s.connected})
 	s.group.Add("targets", s.start, s.drain).Pending(s.pending)
 	return s.group.Run(ctx)
 }
@@ -108,21 +109,11 @@ func (s *service) pending() string {
 	return strings.Join(busy, ", ")
 }
 
-func (s *service) addAdmin() {
-	monitor := s.Monitor
-	if monitor == nil {
-		if s.Admin == "" {
-			return
-		}
-		monitor = admin.New(admin.Options{Addr: s.Admin, Metrics: s.Metrics, Log: s.Log, Fail: s.group.Fail})
-		s.group.Add("admin", monitor.Start, monitor.Stop)
+// connected is the readiness of the stream. 1C is no part of it: an adapter whose 1C is away is ready, and a restart
+// would not bring 1C back.
+func (s *service) connected(context.Context) error {
+	if s.nc == nil || !s.nc.IsConnected() {
+		return stream.ErrAway
 	}
-	monitor.Ready("adapter", s.group.Ready)
-	// 1C is no part of it: an adapter whose 1C is away is ready, and a restart would not bring 1C back.
-	monitor.Ready("nats", func(context.Context) error {
-		if s.nc == nil || !s.nc.IsConnected() {
-			return stream.ErrAway
-		}
-		return nil
-	})
+	return nil
 }
