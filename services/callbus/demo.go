@@ -67,13 +67,13 @@ func (o *office) welcome(context.Context) error {
 	if err := o.follow(os.Stdout); err != nil {
 		return err
 	}
-	return o.playCall(port(o.phones))
+	return playCall("http://" + net.JoinHostPort(boundTo(o.phones, localhost), port(o.phones)))
 }
 
 // playCall is the original article's call: it rings, is answered, ends.
-func (o *office) playCall(port string) error {
+func playCall(base string) error {
 	for _, event := range []string{"1", "2", "4"} {
-		url := "http://127.0.0.1:" + port + "/checkphone.php?event=" + event + "&p1=sip:74951234567@operatorsip.ru&p2=101"
+		url := base + "/checkphone.php?event=" + event + "&p1=sip:74951234567@operatorsip.ru&p2=101"
 		fmt.Printf("%s phone  GET %s\n", time.Now().Format(clock), url)
 		answer, err := http.Get(url)
 		if err != nil {
@@ -92,35 +92,55 @@ func port(a net.Addr) string {
 	return port
 }
 
+// yealinkEvents are the fields of a Yealink's web page and what they mean here. A ringing call that the caller gives up
+// ends with "Call Remote Canceled" and nothing else.
+var yealinkEvents = []struct{ field, event string }{
+	{"Incoming Call", "incoming"},
+	{"Outgoing Call", "outgoing"},
+	{"Established", "answered"},
+	{"Terminated", "ended"},
+	{"Missed Call", "missed"},
+	{"Reject Incoming Call", "rejected"},
+	{"Call Remote Canceled", "call_remote_canceled"},
+}
+
 // urlsToPaste are the action URLs for this machine.
 func urlsToPaste(phones net.Addr, demo bool) string {
 	var b strings.Builder
-	base := "http://" + net.JoinHostPort(ownAddress(phones), port(phones))
-	fmt.Fprintf(&b, "\nCallbus is up. Paste into the phones (Yealink: Features > Action URL):\n\n")
-	for _, row := range [][2]string{{"Incoming call", "incoming"}, {"Outgoing call", "outgoing"}, {"Established", "answered"}, {"Terminated", "ended"}, {"Missed call", "missed"}} {
-		fmt.Fprintf(&b, "  %-14s %s/yealink/%s?mac=$mac&acc=$active_user&remote=$remote&name=$display_remote&cid=$call_id\n", row[0], base, row[1])
+	base := "http://" + net.JoinHostPort(boundTo(phones, ownAddress), port(phones))
+	fmt.Fprint(&b, "\nCallbus is up. Paste into a Yealink (Features > Action URL):\n\n")
+	for _, y := range yealinkEvents {
+		fmt.Fprintf(&b, "  %-21s %s/yealink/%s?mac=$mac&acc=$active_user&remote=$remote&name=$display_remote&cid=$call_id\n", y.field, base, y.event)
 	}
-	fmt.Fprintf(&b, "\nPhones that are set up for checkphone.php need only a new host:\n\n  %s/checkphone.php?event=1&p1=$remote&p2=$display_local\n\n", base)
+	fmt.Fprint(&b, "\nPhones that are set up for checkphone.php need only a new host (event: 1 incoming, 2 answered, 3 outgoing, 4 ended):\n\n")
+	fmt.Fprintf(&b, "  %s/checkphone.php?event=1&p1=$remote&p2=$display_local\n\n", base)
 	if demo {
-		fmt.Fprintf(&b, "Try it yourself:\n\n  curl 'http://127.0.0.1:%s/checkphone.php?event=1&p1=sip:74951234567@operatorsip.ru&p2=101'\n\n", port(phones))
+		fmt.Fprintf(&b, "Try it yourself:\n\n  curl 'http://%s/checkphone.php?event=1&p1=sip:74951234567@operatorsip.ru&p2=101'\n\n",
+			net.JoinHostPort(boundTo(phones, localhost), port(phones)))
 	}
 	return b.String()
 }
 
-// ownAddress is an address of this machine that phones can reach: the one it listens on, or the first of its network
-// cards.
-func ownAddress(phones net.Addr) string {
+// boundTo is the one address that phones were bound to, or another where it is all of this machine.
+func boundTo(phones net.Addr, otherwise func() string) string {
 	if tcp, ok := phones.(*net.TCPAddr); ok && !tcp.IP.IsUnspecified() {
 		return tcp.IP.String()
 	}
+	return otherwise()
+}
+
+func localhost() string { return "127.0.0.1" }
+
+// ownAddress is an address of this machine that phones can reach: the first of its network cards.
+func ownAddress() string {
 	addrs, err := net.InterfaceAddrs()
 	if err != nil {
-		return "localhost"
+		return localhost()
 	}
 	for _, a := range addrs {
 		if ip, ok := a.(*net.IPNet); ok && ip.IP.To4() != nil && !ip.IP.IsLoopback() && !ip.IP.IsLinkLocalUnicast() {
 			return ip.IP.String()
 		}
 	}
-	return "localhost"
+	return localhost()
 }
