@@ -8,6 +8,8 @@ MAKEFLAGS += --no-print-directory
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
+# Plain go test says nothing of what it skipped.
+TESTS := bin/gotestsum --format pkgname
 PROGRAMS := ./services/ingest/cmd/ingest ./services/onec-adapter/cmd/onec-adapter ./services/callbus/cmd/callbus
 PLATFORMS ?= linux/amd64 linux/arm64 windows/amd64
 FUZZTIME ?= 5s
@@ -30,9 +32,9 @@ build: ## the three programs for this machine, into bin/
 	$(SHIP) CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ $(PROGRAMS)
 
 .PHONY: test
-test: ## all tests that need only Go and gcc: what ships as it ships, then the test module
-	$(SHIP) go test ./...
-	cd test && CALLBUS_PEERS=skip go test ./...
+test: bin/gotestsum ## all tests that need only Go and gcc: what ships as it ships, then the test module
+	$(SHIP) $(TESTS) -- ./...
+	cd test && CALLBUS_PEERS=skip ../$(TESTS) -- ./...
 
 .PHONY: race
 race: ## all tests of both modules with the race detector, in random order
@@ -78,11 +80,11 @@ check-generated: bin/buf ## does the committed Go of proto/ come from the commit
 	for f in $$(find . -name '*.pb.go'); do test -f "$$fresh/$$f" || { echo "$$f has no .proto"; exit 1; }; done
 	@echo 'proto: generated Go is up to date'
 
+# tools/ is left out: tidy wants what only the tests of the tools import, and not every proxy has that.
 .PHONY: tidy-check
 tidy-check: ## is each go.mod what go mod tidy would write?
 	$(SHIP) go mod tidy -diff
 	cd test && $(SHIP) go mod tidy -diff
-	cd tools && $(SHIP) go mod tidy -diff
 
 # A service tested in the workspace with other versions than it ships with has not been tested.
 .PHONY: versions-check
@@ -109,6 +111,9 @@ clean: ## remove bin/ and dist/
 # Tools live in a module of their own, outside the workspace, so that their dependencies are nobody else's.
 bin/staticcheck: tools/go.mod tools/go.sum
 	$(SHIP) go build -C tools -o ../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
+
+bin/gotestsum: tools/go.mod tools/go.sum
+	$(SHIP) go build -C tools -o ../bin/gotestsum gotest.tools/gotestsum
 
 bin/buf: tools/go.mod tools/go.sum
 	$(SHIP) go build -C tools -o ../bin/buf github.com/bufbuild/buf/cmd/buf
