@@ -1,0 +1,119 @@
+package e2e
+
+import (
+	"net"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/callbus/callbus/internal/broker"
+	"github.com/callbus/callbus/services/onec-adapter/onectest"
+	"github.com/callbus/callbus/test/rig"
+)
+
+// promised is what README says of the demo: on its feet, and a call played through, within this time.
+const promised = 2 * time.Second
+
+func TestTheDemoShowsACallWithinTwoSeconds(t *testing.T) {
+	free(t, "127.0.0.1:8081") // the demo's 1C is nowhere else
+	callbus := callbusProgram(t)
+	start := time.Now()
+	demo := rig.Start(t, callbus, "up", "--demo", "--data", t.TempDir(),
+		"--http", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--nats-listen", "127.0.0.1:0")
+	demo.Says("TelData(1, sip:74951234567@operatorsip.ru, 101)")
+	took := time.Since(start)
+	demo.Says("TelData(4, sip:74951234567@operatorsip.ru, 101)")
+	out := demo.Out.String()
+	for _, want := range []string{
+		`phone  GET http://127\.0\.0\.1:\d+/checkphone\.php\?event=1&p1=sip:74951234567@operatorsip\.ru&p2=101\n`,
+		`NATS   calls\.incoming  101 ← \+74951234567 *\n`,
+		`1C     TelData\(1, sip:74951234567@operatorsip\.ru, 101\)\n`,
+	} {
+		if !regexp.MustCompile(`(?m)^\d\d:\d\d:\d\d\.\d\d\d ` + want).MatchString(out) {
+			t.Errorf("the demo's output: want a line like %q in\n%s", want, out)
+		}
+	}
+	if took > promised {
+		t.Errorf("the call was through after %v, want %v at most", took, promised)
+	}
+	t.Logf("from the start of the program to TelData(1, …): %v", took.Round(time.Millisecond))
+}
+
+// free skips the test where somebody has the port.
+func free(t *testing.T, addr string) {
+	t.Helper()
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		t.Skipf("the demo needs %s, which is taken: %v", addr, err)
+	}
+	l.Close()
+}
+
+// office is callbus up, with a stand-in for 1C that the test tells what to do.
+type office struct {
+	t                  *testing.T
+	data, phones, nats string
+	operator           []string // flags of the operator's commands
+	onec               *onectest.Server
+	executable         string
+}
+
+func startOffice(t *testing.T) office {
+	t.Helper()
+	o := office{t: t, data: t.TempDir(), phones: rig.FreeAddr(t), nats: rig.FreeAddr(t), onec: standin(t, onectest.Options{})}
+	o.executable = callbusProgram(t)
+	rig.Start(t, o.executable, "up", "--data", o.data, "--http", o.phones, "--admin", "127.0.0.1:0", "--nats-listen", o.nats,
+		"--onec-url", o.onec.URL()).Says("Callbus is up")
+	o.operator = []string{"--data", o.data, "--nats", "nats://" + o.nats}
+	return o
+}
+
+// says runs an operator's command and returns what it prints.
+func (o office) says(words ...string) string {
+	o.t.Helper()
+	return rig.Run(o.t, o.executable, append(words, o.operator...)...)
+}
+
+func TestTheOperatorSeesADeadLetterAndSendsItAgain(t *testing.T) {
+	o := startOffice(t)
+	o.onec.Behave(onectest.Always(onectest.Fault("Деление на 0")))
+	rig.Claim(t, "callbus dead list at the beginning", o.says("dead", "list"), "no dead letters")
+
+	rig.Accepted(t, o.phones, rig.CheckPhone(1, "sip:74951234567@operatorsip.ru", "101"))
+	dead := rig.DeadLetter(t, rig.Connect(t, "nats://"+o.nats, filepath.Join(o.data, broker.CredsFile)))
+	list := o.says("dead", "list")
+	rig.Claim(t, "callbus dead list", list, "main", "incoming", "line 101", "sip:74951234567@operatorsip.ru", "tries 2", "Деление на 0")
+	number := strings.Fields(list)[0]
+	rig.Claim(t, "callbus dead show", o.says("dead", "show", number),
+		`"Why": "1C refused: Деление на 0 (HTTP 500, SOAP Fault)"`, `"ID": "`+dead.Event.ID+`"`, `"Tries": 2`, `"Number": "+74951234567"`)
+
+	o.onec.Behave(nil)
+	rig.Claim(t, "callbus dead retry", o.says("dead", "retry", number), "is on its way to 1C again")
+	if got := called(t, o.onec, 1); got[0] != "1 sip:74951234567@operatorsip.ru 101" {
+		t.Errorf("1C after the retry: got %q, want the call", got)
+	}
+	rig.Claim(t, "callbus dead list after the retry", o.says("dead", "list"), "no dead letters")
+}
+
+func TestTailPrintsALineForEachEvent(t *testing.T) {
+	o := startOffice(t)
+	for _, as := range []struct{ who, data string }{{"the operator", o.data}, {"a guest", t.TempDir()}} {
+		tail := rig.Start(t, o.executable, "tail", "--data", as.data, "--nats", "nats://"+o.nats)
+		// It says nothing when it has begun to listen, so the phone calls until it is heard.
+		rig.Until(t, "callbus tail to print a line for "+as.who, func() (any, bool) {
+			rig.Accepted(t, o.phones, rig.CheckPhone(1, "sip:74951234567@operatorsip.ru", "101"))
+			return tail.Log.String(), strings.Contains(tail.Out.String(), "\n")
+		})
+		rig.Claim(t, "callbus tail of "+as.who, tail.Out.String(), "NATS   calls.incoming  101 ← +74951234567")
+	}
+}
+
+func TestACommandWithoutABrokerSaysSo(t *testing.T) {
+	p := rig.Start(t, callbusProgram(t), "dead", "list", "--data", t.TempDir(), "--nats", "nats://"+rig.FreeAddr(t))
+	if err := p.Wait(); err == nil {
+		t.Error("callbus dead list without a broker: got exit code 0, want a failure")
+	}
+	rig.Claim(t, "callbus dead list without a broker", p.Log.String(), "cannot reach NATS", "is callbus running?")
+}
