@@ -13,12 +13,19 @@ import (
 // ConnectOptions say how to reach NATS.
 type ConnectOptions struct {
 	Name   string                        // of the client, as the server's monitoring shows it
-	URL    string                        // "nats://a,nats://b"; empty with InProcess
+	URL    string                        // "nats://a,nats://b"; empty with Broker
 	Creds  string                        // file: a .creds file (JWT and seed), or an nkey seed like the embedded broker's nats.creds
 	CA     string                        // file with the certificate authority of a TLS server
 	Notify func(event string, err error) // connected, disconnected, reconnected, closed, error; may be nil
 
-	InProcess nats.InProcessConnProvider // the embedded broker
+	Broker Embedded // comes before URL and Creds; nil: none
+}
+
+// Embedded is a broker in this process: *broker.Broker. It is an interface so that an adapter, which has none of its
+// own, does not carry a whole NATS server.
+type Embedded interface {
+	nats.InProcessConnProvider
+	Creds() string
 }
 
 // Connect returns a connection that never gives up and never buffers: what could not be sent fails at once, so that
@@ -42,8 +49,8 @@ func Connect(o ConnectOptions) (*nats.Conn, error) {
 		nats.ReconnectHandler(func(*nats.Conn) { notify("reconnected", nil) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { notify("error", err) }),
 	}
-	if o.InProcess != nil {
-		opts = append(opts, nats.InProcessServer(o.InProcess))
+	if o.Broker != nil {
+		opts, o.Creds = append(opts, nats.InProcessServer(o.Broker)), o.Broker.Creds()
 	}
 	if o.CA != "" {
 		opts = append(opts, nats.RootCAs(o.CA))

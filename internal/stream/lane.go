@@ -31,6 +31,10 @@ type Lane struct {
 	cursor cursor
 	known  bool
 	taken  bool // ownership may have changed since the last message that was handed out
+
+	had    uint64 // sequence in CALLS of the last message that was handed out here
+	broker string // id of the broker's run that the lane works with
+	doubt  *doubt // nil, but from a start of broker or lane to the first open message
 }
 
 type cursor struct {
@@ -41,11 +45,15 @@ type cursor struct {
 // Lane opens lane i. Errors: NATS.
 func (t *Target) Lane(ctx context.Context, i int) (*Lane, error) {
 	name := t.set.laneName(i)
-	consumer, err := t.consumer(ctx, name)
+	consumer, fresh, err := t.consumer(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	return &Lane{target: t, index: i, name: name, consumer: consumer}, nil
+	l := &Lane{target: t, index: i, name: name, consumer: consumer, broker: t.nc.ConnectedServerId()}
+	if !fresh {
+		l.doubt = startDoubt()
+	}
+	return l, nil
 }
 
 // Name is "<generation>-<number>".
@@ -55,6 +63,7 @@ func (l *Lane) Name() string { return l.name }
 type Message struct {
 	lane       *Lane
 	raw        jetstream.Msg
+	broker     string // id of the run that delivered it
 	sequence   uint64 // in CALLS
 	delivery   uint64 // consumer sequence: another one means that it was delivered again
 	deliveries uint64
@@ -139,8 +148,12 @@ func (l *Lane) look(ctx context.Context, raw jetstream.Msg) (*Message, error) {
 	if meta.Sequence.Stream <= l.cursor.calls {
 		return nil, raw.Ack()
 	}
+	if wait, yes := l.doubtful(meta); yes {
+		return nil, raw.NakWithDelay(max(wait, time.Millisecond))
+	}
+	l.had = meta.Sequence.Stream
 	m := &Message{
-		lane: l, raw: raw, sequence: meta.Sequence.Stream, delivery: meta.Sequence.Consumer,
+		lane: l, raw: raw, broker: l.broker, sequence: meta.Sequence.Stream, delivery: meta.Sequence.Consumer,
 		deliveries: meta.NumDelivered, taken: l.taken,
 	}
 	l.taken = false
@@ -156,6 +169,7 @@ func (l *Lane) watchOwnership(raw jetstream.Msg, meta *jetstream.MsgMetadata) {
 	if meta.NumDelivered > 1 {
 		l.known = false
 	}
+	l.watchBroker()
 }
 
 func (l *Lane) endings() string { return endingSubject("*", l.target.o.Name, l.name) }
@@ -231,6 +245,9 @@ func (m *Message) Ours(ctx context.Context) (bool, error) {
 	info, err := m.lane.consumer.Info(ctx)
 	if err != nil {
 		return false, fmt.Errorf("lane %s: is message %d still ours: %w", m.lane.name, m.sequence, err)
+	}
+	if m.broker != m.lane.target.nc.ConnectedServerId() {
+		return false, nil // another run of the broker may have given this very number to another delivery
 	}
 	return info.NumAckPending == 1 && info.Delivered.Consumer == m.delivery && info.Delivered.Stream == m.sequence, nil
 }

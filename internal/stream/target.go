@@ -36,6 +36,8 @@ type Target struct {
 	calls jetstream.Stream
 	ends  jetstream.Stream
 	set   LaneSet
+
+	outage outage
 }
 
 // ErrNoCalls says that nobody has created CALLS yet: ingest owns it.
@@ -71,6 +73,7 @@ func OpenTarget(ctx context.Context, nc *nats.Conn, o TargetOptions) (*Target, [
 		differences = append(differences, fmt.Sprintf(
 			"target %s keeps its %d sessions (lanes), not the %d asked for: a change needs the order of all lines kept", o.Name, t.set.Lanes, o.Sessions))
 	}
+	t.outage.watch(nc)
 	return t, differences, nil
 }
 
@@ -162,7 +165,8 @@ const (
 	pullSize = 100
 )
 
-func (t *Target) consumer(ctx context.Context, lane string) (jetstream.Consumer, error) {
+// consumer makes the lane's consumer; fresh says that it was not there.
+func (t *Target) consumer(ctx context.Context, lane string) (there jetstream.Consumer, fresh bool, err error) {
 	cfg := jetstream.ConsumerConfig{
 		Durable:        consumerName(t.o.Name, lane),
 		FilterSubjects: []string{"calls.*", AgainSubject(t.o.Name, "*")},
@@ -176,20 +180,20 @@ func (t *Target) consumer(ctx context.Context, lane string) (jetstream.Consumer,
 		PriorityGroups: []string{priorityGroup},
 		PinnedTTL:      pinnedTTL,
 	}
-	there, err := t.calls.Consumer(ctx, cfg.Durable)
-	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+	there, err = t.calls.Consumer(ctx, cfg.Durable)
+	if fresh = errors.Is(err, jetstream.ErrConsumerNotFound); fresh {
 		there, err = t.calls.CreateConsumer(ctx, cfg)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("consumer of lane %s: %w", cfg.Durable, err)
+		return nil, false, fmt.Errorf("consumer of lane %s: %w", cfg.Durable, err)
 	}
 	if is := there.CachedInfo().Config.AckWait; is < cfg.AckWait {
 		// Only raised: another adapter with a longer call time-out counts on it.
 		updated := there.CachedInfo().Config
 		updated.AckWait = cfg.AckWait
 		if there, err = t.calls.UpdateConsumer(ctx, updated); err != nil {
-			return nil, fmt.Errorf("raise AckWait of lane %s: %w", cfg.Durable, err)
+			return nil, false, fmt.Errorf("raise AckWait of lane %s: %w", cfg.Durable, err)
 		}
 	}
-	return there, nil
+	return there, fresh, nil
 }

@@ -112,7 +112,7 @@ func tail(args []string) int {
 
 // follow prints the events of the running office.
 func (o *office) follow(w io.Writer) error {
-	nc, err := stream.Connect(stream.ConnectOptions{Name: "demo", InProcess: o.broker, Creds: o.broker.Creds()})
+	nc, err := stream.Connect(stream.ConnectOptions{Name: "demo", Broker: o.broker})
 	if err != nil {
 		return err
 	}

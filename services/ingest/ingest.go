@@ -151,8 +151,8 @@ func (s *service) stopBroker(context.Context) error { return s.Broker.Stop() }
 
 func (s *service) connect(context.Context) (err error) {
 	o := stream.ConnectOptions{Name: "ingest", URL: s.NATS, Creds: s.NATSCreds, CA: s.NATSCA, Notify: telemetry.Connection(s.Log)}
-	if s.Broker != nil {
-		o.InProcess, o.Creds = s.Broker, s.Broker.Creds()
+	if s.Broker != nil { // a nil *Broker in the interface would not be nil there
+		o.Broker = s.Broker
 	}
 	if s.nc, err = stream.Connect(o); err != nil {
 		return err

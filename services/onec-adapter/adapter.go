@@ -60,13 +60,9 @@ func Run(ctx context.Context, o Options) error {
 }
 
 func (s *service) connect(context.Context) (err error) {
-	o := stream.ConnectOptions{
-		Name: "onec-adapter", URL: s.NATS, Creds: s.NATSCreds, CA: s.NATSCA, Notify: telemetry.Connection(s.Log),
-	}
-	if s.Broker != nil {
-		o.InProcess, o.Creds = s.Broker, s.Broker.Creds()
-	}
-	s.nc, err = stream.Connect(o)
+	s.nc, err = stream.Connect(stream.ConnectOptions{
+		Name: "onec-adapter", URL: s.NATS, Creds: s.NATSCreds, CA: s.NATSCA, Broker: s.Broker, Notify: telemetry.Connection(s.Log),
+	})
 	return err
 }
 

@@ -12,7 +12,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/callbus/callbus/internal/admin"
-	"github.com/callbus/callbus/internal/broker"
 	"github.com/callbus/callbus/internal/config"
 	"github.com/callbus/callbus/internal/stream"
 	"github.com/callbus/callbus/services/onec-adapter/internal/onec"
@@ -29,7 +28,7 @@ type Options struct {
 	Targets string // file that describes several
 
 	// Broker is somebody else's embedded broker, which outlives Run; it comes before NATS.
-	Broker *broker.Broker
+	Broker stream.Embedded
 	// Monitor is somebody else's admin server, not yet started; it comes before Admin.
 	Monitor *admin.Server
 	// Metrics takes the metrics; nil: a registry of Run's own.

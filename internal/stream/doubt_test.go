@@ -1,0 +1,159 @@
+package stream_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/callbus/callbus/internal/natstest"
+	"github.com/callbus/callbus/internal/stream"
+	"github.com/callbus/callbus/internal/verdict"
+)
+
+// amnesia copies what the broker has written down of its deliveries. The function that it returns puts it back, which
+// makes a stopped broker one that was killed before it wrote down the rest.
+func amnesia(t testing.TB, server *natstest.Server) (forget func()) {
+	t.Helper()
+	time.Sleep(500 * time.Millisecond) // it writes every 100 ms
+	files, err := filepath.Glob(filepath.Join(filepath.Dir(server.Creds()), "nats", "jetstream", "*", "streams", stream.Calls, "obs", "*", "o.dat"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no state of a consumer found (%v)", err)
+	}
+	kept := map[string][]byte{}
+	for _, f := range files {
+		if kept[f], err = os.ReadFile(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return func() {
+		for f, state := range kept {
+			if err := os.WriteFile(f, state, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// killed is a broker with one lane, in which event 1 has ended and event 2 is in the first adapter's hand when the
+// broker is killed and forgets that. The second adapter has been waiting all the while. gone is when it was killed.
+func killed(t *testing.T) (server *natstest.Server, inHand *stream.Message, second *stream.Lane, gone time.Time) {
+	t.Helper()
+	server = natstest.Start(t)
+	nc := server.Declared()
+	p := publisher(t, nc)
+	publish(t, p, "101", 1)
+	first := lane(t, target(t, nc, "main", 1), 0)
+	end(t, next(t, first), verdict.Done())
+	second = lane(t, target(t, server.Connect(), "main", 1), 0)
+	forget := amnesia(t, server)
+	publish(t, p, "101", 2)
+	inHand = next(t, first)
+	first.Pause() // it is busy calling
+	gone = time.Now()
+	server.Stop()
+	forget()
+	server.Restart()
+	return server, inHand, second, gone
+}
+
+func nextAfterOutage(t *testing.T, l *stream.Lane) *stream.Message {
+	t.Helper()
+	for {
+		m, err := l.Next(ctx(t))
+		if err == nil {
+			return m
+		}
+		if ctx(t).Err() != nil {
+			t.Fatalf("next: %v", err)
+		}
+	}
+}
+
+// The bug: a broker killed under load gave the event to the second adapter as if for the first time, while the first
+// was still calling 1C with it. Two calls at once, and a repeat that no ending told of.
+func TestWhatAKilledBrokerForgotWaitsForWhoeverHadItInHand(t *testing.T) {
+	t.Parallel()
+	_, _, second, gone := killed(t)
+	m := nextAfterOutage(t, second)
+	if waited := time.Since(gone); waited < 1900*time.Millisecond {
+		t.Errorf("the second adapter got it after %v; the first may be calling for AckWait, 2 s", waited)
+	}
+	if m.Event().CallID != "2" || m.Deliveries() < 2 {
+		t.Errorf("call %s, deliveries %d: want 2, counted as delivered before", m.Event().CallID, m.Deliveries())
+	}
+	if ours, err := m.Ours(ctx(t)); err != nil || !ours {
+		t.Errorf("the fence says %v (%v), want true", ours, err)
+	}
+}
+
+func TestWhatAKilledBrokerForgotIsEndedByWhoeverHadItInHand(t *testing.T) {
+	t.Parallel()
+	server, inHand, second, _ := killed(t)
+	if !end(t, inHand, verdict.Done()) {
+		t.Fatal("the first adapter's ending was refused")
+	}
+	publish(t, publisher(t, server.Connect()), "101", 3)
+	if m := nextAfterOutage(t, second); m.Event().CallID != "3" {
+		t.Errorf("call %s came to the second adapter, want 3: 2 has its ending", m.Event().CallID)
+	}
+}
+
+func TestAMessageOfAnEarlierRunOfTheBrokerIsNotOurs(t *testing.T) {
+	t.Parallel()
+	_, inHand, _, _ := killed(t)
+	for {
+		ours, err := inHand.Ours(ctx(t))
+		if err != nil {
+			continue // not connected again yet
+		}
+		if ours {
+			t.Error("the fence took the number of a delivery for that of another run")
+		}
+		return
+	}
+}
+
+// The office edition dies together with its broker: the new process cannot know what the old one was calling.
+func TestWhatWasStoredBeforeTheStartIsCountedAsDelivered(t *testing.T) {
+	t.Parallel()
+	server, _, second, _ := killed(t)
+	second.Pause()
+	begin := time.Now()
+	m := next(t, lane(t, target(t, server.Connect(), "main", 1), 0))
+	if m.Event().CallID != "2" || m.Deliveries() < 2 {
+		t.Errorf("call %s, deliveries %d: want 2, counted as delivered before", m.Event().CallID, m.Deliveries())
+	}
+	if waited := time.Since(begin); waited > time.Second {
+		t.Errorf("it came after %v, want at once: nobody else is there", waited)
+	}
+}
+
+func TestNobodyWaitsWhereTheLaneHadTheLastMessageItself(t *testing.T) {
+	t.Parallel()
+	server := natstest.Start(t)
+	nc := server.Declared()
+	p := publisher(t, nc)
+	l := lane(t, target(t, nc, "main", 1), 0)
+	publish(t, p, "101", 1)
+	publish(t, p, "101", 2)
+	end(t, next(t, l), verdict.Done())
+	server.Restart()
+	begin := time.Now()
+	m := nextAfterOutage(t, l)
+	for ; m.Event().CallID == "1"; m = nextAfterOutage(t, l) {
+		t.Error("call 1 came again, and has its ending")
+	}
+	if waited := time.Since(begin); m.Deliveries() == 1 && waited > 1500*time.Millisecond {
+		t.Errorf("call 2 came after %v, want as soon as the broker is back", waited)
+	}
+}
+
+func TestTheFirstEventOfAFreshLaneIsDeliveredOnce(t *testing.T) {
+	t.Parallel()
+	nc := natstest.Start(t).Declared()
+	publish(t, publisher(t, nc), "101", 1)
+	if m := next(t, lane(t, target(t, nc, "main", 1), 0)); m.Deliveries() != 1 {
+		t.Errorf("deliveries %d, want 1: nobody can have had it before", m.Deliveries())
+	}
+}
