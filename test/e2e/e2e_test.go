@@ -41,21 +41,10 @@ type ingest struct {
 
 func startIngest(t *testing.T) ingest {
 	t.Helper()
-	return ingestIn(t, t.TempDir())
-}
-
-func ingestIn(t *testing.T, dir string) ingest {
-	t.Helper()
-	phones, nats := rig.FreeAddr(t), rig.FreeAddr(t)
+	dir, phones, nats := t.TempDir(), rig.FreeAddr(t), rig.FreeAddr(t)
 	p := rig.Start(t, ingestProgram(t), "--store", dir, "--store-max", "16MiB", "--http", phones, "--nats-listen", nats, "--admin", "")
 	p.Says("phones.welcome")
 	return ingest{p, rig.Ingest{Phones: phones, NATS: "nats://" + nats, Creds: filepath.Join(dir, broker.CredsFile)}}
-}
-
-// restart starts ingest anew on the store of one that has ended.
-func (in ingest) restart(t *testing.T) ingest {
-	t.Helper()
-	return ingestIn(t, filepath.Dir(in.Creds))
 }
 
 // startAdapter starts the real program on in's stream and waits until it has read 1C's description.
