@@ -10,7 +10,7 @@ import (
 
 // doubt is what a broker that was killed leaves behind. It writes down what it has delivered ten times a second and
 // without fsync (nobody can make it do otherwise), so the message that somebody is calling the target with may come to
-// another adapter as if for the first time. Reproduced: in 40 kills of a broker with two adapters at work, 19 repeats
+// another adapter as if nobody had it. Reproduced: in 40 kills of a broker with two adapters at work, 19 repeats
 // that no ending told of, and five calls at once in a target of four.
 //
 // Only the first open message of a lane can be meant, because a lane has one in hand at a time. It goes back to the
@@ -37,18 +37,20 @@ func (l *Lane) watchBroker() {
 	l.broker, l.doubt = run, &doubt{before: lost.Add(clocks), until: lost.Add(l.consumer.CachedInfo().Config.AckWait)}
 }
 
-// doubtful reports whether a message may be in somebody else's hands although it comes for the first time, and for how
+// doubtful reports whether a message may be in somebody else's hands although the broker does not know it, and for how
 // long it should wait. It is asked once the lane's cursor has been read, with the lane's first open message.
 func (l *Lane) doubtful(meta *jetstream.MsgMetadata) (wait time.Duration, yes bool) {
 	d := l.doubt
 	l.doubt = nil
 	switch {
-	case d == nil, meta.NumDelivered > 1, meta.Timestamp.After(d.before):
+	case d == nil, meta.Timestamp.After(d.before):
 		return 0, false
 	case l.had == meta.Sequence.Stream, l.had > 0 && l.had == l.cursor.calls:
 		return 0, false // the last one who had this lane's messages in hand is this lane
 	}
-	return max(0, time.Until(d.until)), true
+	// A count above 1 says that it was delivered before, and nothing of the last time: that may be forgotten as well.
+	wait = time.Until(d.until)
+	return max(0, wait), wait > 0 || meta.NumDelivered == 1
 }
 
 // outage remembers when a connection was lost last.

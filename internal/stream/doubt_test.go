@@ -36,8 +36,9 @@ func amnesia(t testing.TB, server *natstest.Server) (forget func()) {
 }
 
 // killed is a broker with one lane, in which event 1 has ended and event 2 is in the first adapter's hand when the
-// broker is killed and forgets that. The second adapter has been waiting all the while. gone is when it was killed.
-func killed(t *testing.T) (server *natstest.Server, inHand *stream.Message, second *stream.Lane, gone time.Time) {
+// broker is killed and forgets that; before it may have been handed back once. The second adapter has been waiting all
+// the while. gone is when the broker was killed.
+func killed(t *testing.T, handedBack bool) (server *natstest.Server, inHand *stream.Message, second *stream.Lane, gone time.Time) {
 	t.Helper()
 	server = natstest.Start(t)
 	nc := server.Declared()
@@ -46,8 +47,16 @@ func killed(t *testing.T) (server *natstest.Server, inHand *stream.Message, seco
 	first := lane(t, target(t, nc, "main", 1), 0)
 	end(t, next(t, first), verdict.Done())
 	second = lane(t, target(t, server.Connect(), "main", 1), 0)
+	if handedBack {
+		publish(t, p, "101", 2)
+		if err := next(t, first).Later(time.Second); err != nil {
+			t.Fatal(err)
+		}
+	}
 	forget := amnesia(t, server)
-	publish(t, p, "101", 2)
+	if !handedBack {
+		publish(t, p, "101", 2)
+	}
 	inHand = next(t, first)
 	first.Pause() // it is busy calling
 	gone = time.Now()
@@ -74,22 +83,27 @@ func nextAfterOutage(t *testing.T, l *stream.Lane) *stream.Message {
 // was still calling 1C with it. Two calls at once, and a repeat that no ending told of.
 func TestWhatAKilledBrokerForgotWaitsForWhoeverHadItInHand(t *testing.T) {
 	t.Parallel()
-	_, _, second, gone := killed(t)
-	m := nextAfterOutage(t, second)
-	if waited := time.Since(gone); waited < 1900*time.Millisecond {
-		t.Errorf("the second adapter got it after %v; the first may be calling for AckWait, 2 s", waited)
-	}
-	if m.Event().CallID != "2" || m.Deliveries() < 2 {
-		t.Errorf("call %s, deliveries %d: want 2, counted as delivered before", m.Event().CallID, m.Deliveries())
-	}
-	if ours, err := m.Ours(ctx(t)); err != nil || !ours {
-		t.Errorf("the fence says %v (%v), want true", ours, err)
+	for name, handedBack := range map[string]bool{"first delivery": false, "second delivery": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, _, second, gone := killed(t, handedBack)
+			m := nextAfterOutage(t, second)
+			if waited := time.Since(gone); waited < 1900*time.Millisecond {
+				t.Errorf("the second adapter got it after %v; the first may be calling for AckWait, 2 s", waited)
+			}
+			if m.Event().CallID != "2" || m.Deliveries() < 2 {
+				t.Errorf("call %s, deliveries %d: want 2, counted as delivered before", m.Event().CallID, m.Deliveries())
+			}
+			if ours, err := m.Ours(ctx(t)); err != nil || !ours {
+				t.Errorf("the fence says %v (%v), want true", ours, err)
+			}
+		})
 	}
 }
 
 func TestWhatAKilledBrokerForgotIsEndedByWhoeverHadItInHand(t *testing.T) {
 	t.Parallel()
-	server, inHand, second, _ := killed(t)
+	server, inHand, second, _ := killed(t, false)
 	if !end(t, inHand, verdict.Done()) {
 		t.Fatal("the first adapter's ending was refused")
 	}
@@ -101,7 +115,7 @@ func TestWhatAKilledBrokerForgotIsEndedByWhoeverHadItInHand(t *testing.T) {
 
 func TestAMessageOfAnEarlierRunOfTheBrokerIsNotOurs(t *testing.T) {
 	t.Parallel()
-	_, inHand, _, _ := killed(t)
+	_, inHand, _, _ := killed(t, false)
 	for {
 		ours, err := inHand.Ours(ctx(t))
 		if err != nil {
@@ -117,7 +131,7 @@ func TestAMessageOfAnEarlierRunOfTheBrokerIsNotOurs(t *testing.T) {
 // The office edition dies together with its broker: the new process cannot know what the old one was calling.
 func TestWhatWasStoredBeforeTheStartIsCountedAsDelivered(t *testing.T) {
 	t.Parallel()
-	server, _, second, _ := killed(t)
+	server, _, second, _ := killed(t, false)
 	second.Pause()
 	begin := time.Now()
 	m := next(t, lane(t, target(t, server.Connect(), "main", 1), 0))
