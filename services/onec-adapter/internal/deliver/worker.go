@@ -30,6 +30,7 @@ type worker struct {
 	*Deliverer
 	lane     Lane
 	rules    *rules
+	stale    bool // somebody else told the target something: the rules must be learned anew
 	head     head
 	busyWith atomic.Pointer[string]
 }
@@ -117,9 +118,10 @@ func (w *worker) work(ctx context.Context, p pass, m Message) {
 
 // remember prepares head and rules for a message.
 func (w *worker) remember(ctx context.Context, m Message) {
-	if m.TakenOver() {
+	if m.TakenOver() || w.stale {
 		w.rules.forget()
-		if err := w.lane.Recall(ctx, time.Now().Add(-recall), w.rules.learn); err != nil {
+		err := w.lane.Recall(ctx, time.Now().Add(-recall), w.rules.learn)
+		if w.stale = err != nil; w.stale {
 			w.o.Log.Warn().Err(err).Str("lane", w.lane.Name()).Msg("lane.recall: what the lines were told last is not known")
 		}
 	}
@@ -215,6 +217,7 @@ func (w *worker) settle(ctx context.Context, m Message, t tried) {
 	case err != nil:
 		w.o.Log.Error().Err(err).Str("id", m.Event().ID).Msg("call.unended: it will be tried again, and marked unsure")
 	case !ended:
+		w.stale = true
 		w.o.Log.Warn().Str("id", m.Event().ID).Str("lane", w.lane.Name()).Msg("call.ended_elsewhere: another adapter was faster")
 	default:
 		w.learn(m.Event(), v.Kind)
