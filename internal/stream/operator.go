@@ -13,10 +13,11 @@ import (
 	"github.com/callbus/callbus/internal/verdict"
 )
 
-// Tail tells the events as they come, calls and, with credentials, phones; it returns once it listens. Messages that
-// are no events are left out.
+// Tail tells the events as they are stored; it returns once it listens. It hears the live copies: whoever listens to
+// calls.> hears an event when it is offered to the store, up to an fsync before it is there, and even if it is refused
+// then. Messages that are no events are left out.
 func Tail(nc *nats.Conn, tell func(call.Event)) error {
-	_, err := nc.Subscribe("calls.>", func(m *nats.Msg) {
+	_, err := nc.Subscribe("lines.>", func(m *nats.Msg) {
 		if e, err := Decode(m.Data); err == nil {
 			tell(e)
 		}

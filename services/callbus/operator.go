@@ -131,7 +131,7 @@ func printEvent(w io.Writer, e call.Event) {
 	if remote == "" {
 		remote = e.Remote.URI
 	}
-	fmt.Fprintf(w, "%s NATS   calls.%s  %s %s %s %s\n", e.Time.Local().Format(clock), bold(w, string(e.Type)), e.Line, arrow, remote, e.Remote.Name)
+	fmt.Fprintf(w, "%s NATS   %s  %s %s %s %s\n", e.Time.Local().Format(clock), bold(w, stream.Subject(e.Type)), e.Line, arrow, remote, e.Remote.Name)
 }
 
 // bold marks a word on a terminal only.

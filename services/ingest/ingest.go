@@ -112,6 +112,7 @@ type service struct {
 	publisher *stream.Publisher
 	front     *httpfront.Front
 	declared  atomic.Bool
+	unwatch   func() // ends the watch over the store
 }
 
 // Run takes hits until ctx ends, and then answers those under way before it lets go of the store. Errors: options that
@@ -130,7 +131,7 @@ func Run(ctx context.Context, o Options) error {
 		s.group.Add("broker", s.startBroker, s.stopBroker)
 	}
 	s.group.Add("connection", s.connect, s.disconnect)
-	s.group.Add("streams", s.declare, nil)
+	s.group.Add("streams", s.declare, s.stopWatching)
 	s.group.Add("phones", s.openFront, s.closeFront)
 	admin.Join(s.group, s.Monitor, admin.Options{Addr: s.Admin, Metrics: s.Metrics, Log: s.Log},
 		map[string]admin.Check{"ingest": s.group.Ready, "store": s.stored})
@@ -176,7 +177,21 @@ func (s *service) declare(ctx context.Context) error {
 	if err := s.declareOnce(ctx); err != nil {
 		return err
 	}
-	go s.watchStore()
+	ctx, cancel := context.WithCancel(s.group.Context())
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		s.watchStore(ctx)
+	}()
+	s.unwatch = func() { cancel(); <-watched }
+	return nil
+}
+
+// stopWatching comes before the broker stops: a store that is being closed looks like a frozen one.
+func (s *service) stopWatching(context.Context) error {
+	if s.unwatch != nil {
+		s.unwatch()
+	}
 	return nil
 }
 
@@ -220,12 +235,12 @@ func (s *service) declareUntilDone() {
 
 // watchStore notices a frozen store. It heals only by a restart of the server, so after refusing phones at once the
 // process ends, and whoever supervises it starts it anew.
-func (s *service) watchStore() {
+func (s *service) watchStore(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
 		select {
-		case <-s.group.Context().Done():
+		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}

@@ -10,12 +10,12 @@ package httpfront
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log"
 	"net"
 	"net/http"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -101,6 +101,9 @@ type Front struct {
 	lines      *lineMemory
 	router     *mux.Router
 	server     *http.Server
+	arrivals   arrivals
+	stopping   chan struct{} // closed by stop
+	stop       func()
 }
 
 // New makes a front; Serve or Handler puts it to work.
@@ -111,7 +114,8 @@ func New(o Options, p Publisher, r Rejections) *Front {
 	if o.MaxConns == 0 {
 		o.MaxConns = defaultMaxConns
 	}
-	f := &Front{opts: o, publisher: p, rejections: r, lines: newLineMemory(rememberedPhones)}
+	f := &Front{opts: o, publisher: p, rejections: r, lines: newLineMemory(rememberedPhones), stopping: make(chan struct{})}
+	f.stop = sync.OnceFunc(func() { close(f.stopping) })
 	f.router = f.routes()
 	f.server = &http.Server{
 		Handler:                      f.Handler(),
@@ -122,6 +126,7 @@ func New(o Options, p Publisher, r Rejections) *Front {
 		MaxHeaderBytes:               maxRepairedHead,
 		DisableGeneralOptionsHandler: true, // OPTIONS * gets 405 like any other
 		ErrorLog:                     log.New(serverLog{o.Log}, "", 0),
+		ConnState:                    f.arrivals.watch,
 	}
 	return f
 }
@@ -132,16 +137,38 @@ func (f *Front) Handler() http.Handler { return http.HandlerFunc(f.serve) }
 // Serve answers the connections of l, repaired, until Shutdown; then it returns nil, while Shutdown may still be waiting
 // for requests under way. It closes l.
 func (f *Front) Serve(l net.Listener) error {
-	err := f.server.Serve(repair(l, f.opts.MaxConns))
-	if errors.Is(err, http.ErrServerClosed) {
+	door := closeOnce{l, sync.OnceValue(l.Close)}
+	served := make(chan struct{})
+	defer close(served)
+	go func() {
+		select {
+		case <-f.stopping:
+			_ = door.Close() // no new phones; those that have connected are heard first
+		case <-served:
+		}
+	}()
+	err := f.server.Serve(repair(door, f.opts.MaxConns))
+	select {
+	case <-f.stopping:
 		return nil
+	default:
+		return fmt.Errorf("serve phones on %s: %w", l.Addr(), err)
 	}
-	return fmt.Errorf("serve phones on %s: %w", l.Addr(), err)
 }
 
-// Shutdown stops accepting and waits until the requests under way are answered. Once ctx ends it cuts the rest off and
-// says so. The Publisher must outlive it.
+// closeOnce is a listener that both Shutdown and net/http close.
+type closeOnce struct {
+	net.Listener
+	close func() error
+}
+
+func (c closeOnce) Close() error { return c.close() }
+
+// Shutdown stops accepting, hears phones that have connected already, and waits until the requests under way are
+// answered. Once ctx ends it cuts the rest off and says so. The Publisher must outlive it.
 func (f *Front) Shutdown(ctx context.Context) error {
+	f.stop()
+	f.arrivals.heard(ctx)
 	err := f.server.Shutdown(ctx)
 	if err == nil {
 		return nil

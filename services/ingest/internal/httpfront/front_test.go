@@ -533,6 +533,42 @@ func TestFortyRequestsUnderWayAreAnsweredOnShutdown(t *testing.T) {
 	}
 }
 
+// Bug: a phone that was in the middle of its request when the stop came got no answer, and its call was lost.
+func TestHalfSentRequestsAreHeardOutOnShutdown(t *testing.T) {
+	const phones = 40
+	h := newHouse(Options{})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { h.served <- h.Serve(l) }()
+	var conns []net.Conn
+	for range phones {
+		c := dial(t, l.Addr().String())
+		_, _ = io.WriteString(c, "GET /phone/incoming?line=101")
+		conns = append(conns, c)
+	}
+	for h.arrivals.waiting() < phones {
+		time.Sleep(time.Millisecond) // the kernel has them, the server has not accepted them all yet
+	}
+	down := make(chan error, 1)
+	go func() { down <- h.Shutdown(t.Context()) }()
+	if err := <-h.served; err != nil {
+		t.Errorf("serve: %v", err)
+	}
+	for _, c := range conns {
+		_, _ = io.WriteString(c, "&remote=102 HTTP/1.1\r\n\r\n")
+	}
+	for _, c := range conns {
+		if got := hear(t, bufio.NewReader(c)); got.Status != 200 {
+			t.Errorf("got %d %q, want 200", got.Status, got.Body)
+		}
+	}
+	if err := <-down; err != nil || len(h.all()) != phones {
+		t.Errorf("shut down: %v; stored %d, want %d", err, len(h.all()), phones)
+	}
+}
+
 func TestShutdownCutsOffWhatDoesNotEnd(t *testing.T) {
 	h := open(t, Options{})
 	entered, release := make(chan struct{}), make(chan struct{})
