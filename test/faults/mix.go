@@ -54,7 +54,7 @@ func planMix(o options) mixPlan {
 	return p
 }
 
-// planFaults draws the moments. Each minute has a frost, two kills of adapters and two restarts of the broker.
+// planFaults draws the moments. Each minute has a frost, two kills of adapters and four restarts of the broker.
 func (p *mixPlan) planFaults(dice *rand.Rand, length time.Duration) {
 	moment := func(from, to int) time.Duration {
 		return length*time.Duration(from)/100 + time.Duration(dice.Int64N(int64(length)*int64(to-from)/100))
@@ -66,9 +66,12 @@ func (p *mixPlan) planFaults(dice *rand.Rand, length time.Duration) {
 			fault{moment(6, 25), "SIGSTOP of the busier adapter", min(20*time.Second, length/3), freezeAdapter},
 			fault{moment(6, 28), "kill -9 of the busier adapter", pause(), killAdapter},
 			fault{moment(28, 50), "kill -9 of the busier adapter", pause(), killAdapter},
-			// Two halves, so that a restarted broker works for a while.
-			fault{moment(6, 25), "SIGTERM of the broker", pause() / 4, stopBroker},
-			fault{moment(30, 45), "kill -9 of the broker", pause() / 4, killBroker},
+			// Apart from each other, so that a restarted broker works for a while. What it forgets shows only where two
+			// adapters are awake, so one kill comes before every frost.
+			fault{moment(2, 5), "kill -9 of the broker", pause() / 4, killBroker},
+			fault{moment(10, 22), "SIGTERM of the broker", pause() / 4, stopBroker},
+			fault{moment(27, 34), "kill -9 of the broker", pause() / 4, killBroker},
+			fault{moment(39, 44), "kill -9 of the broker", pause() / 4, killBroker},
 		)
 	}
 }
