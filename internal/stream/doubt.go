@@ -16,16 +16,22 @@ import (
 // Only the first open message of a lane can be meant, because a lane has one in hand at a time. It goes back to the
 // broker, which counts it then, and holds it for as long as it would have held what it has forgotten.
 type doubt struct {
-	before time.Time // what was stored later has never been delivered by the broker's last run
+	upTo   uint64    // what came later, or
+	before time.Time // was stored later, has never been delivered by the broker's last run
 	until  time.Time // whoever had it in hand has ended it, or its call has
+}
+
+func (d *doubt) covers(meta *jetstream.MsgMetadata) bool {
+	return meta.Sequence.Stream <= d.upTo || !meta.Timestamp.After(d.before)
 }
 
 // clocks is by how much the clocks of broker and adapter may differ.
 const clocks = time.Second
 
-// startDoubt is that of a lane whose consumer was there before: its owner may have been this very process, killed
-// together with the broker. Nobody is in a call that AckWait does not know of, or he was frozen.
-func startDoubt() *doubt { return &doubt{before: time.Now().Add(clocks)} }
+// startDoubt is that of a lane whose consumer was there before: its owner may have been this program's last run, killed
+// together with the broker. It does not wait, or every upgrade would cost a pause; so a lane that is opened within
+// seconds after a kill of the broker may call while another adapter's last call is still under way.
+func (t *Target) startDoubt() *doubt { return &doubt{upTo: t.calls.CachedInfo().State.LastSeq} }
 
 // watchBroker notices that the broker was started anew.
 func (l *Lane) watchBroker() {
@@ -43,7 +49,7 @@ func (l *Lane) doubtful(meta *jetstream.MsgMetadata) (wait time.Duration, yes bo
 	d := l.doubt
 	l.doubt = nil
 	switch {
-	case d == nil, meta.Timestamp.After(d.before):
+	case d == nil, !d.covers(meta):
 		return 0, false
 	case l.had == meta.Sequence.Stream, l.had > 0 && l.had == l.cursor.calls:
 		return 0, false // the last one who had this lane's messages in hand is this lane

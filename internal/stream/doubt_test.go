@@ -185,3 +185,21 @@ func TestTheFirstEventOfAFreshLaneIsDeliveredOnce(t *testing.T) {
 		t.Errorf("deliveries %d, want 1: nobody can have had it before", m.Deliveries())
 	}
 }
+
+func TestWhatComesAfterTheStartIsDeliveredOnce(t *testing.T) {
+	t.Parallel()
+	server := natstest.Start(t)
+	nc := server.Declared()
+	p := publisher(t, nc)
+	publish(t, p, "101", 1)
+	first := lane(t, target(t, nc, "main", 1), 0)
+	end(t, next(t, first), verdict.Done())
+	if err := first.Close(ctx(t)); err != nil {
+		t.Fatal(err)
+	}
+	again := lane(t, target(t, server.Connect(), "main", 1), 0)
+	publish(t, p, "101", 2)
+	if m := next(t, again); m.Deliveries() != 1 {
+		t.Errorf("deliveries %d, want 1: it was stored when nobody else was there", m.Deliveries())
+	}
+}

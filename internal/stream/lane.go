@@ -51,7 +51,7 @@ func (t *Target) Lane(ctx context.Context, i int) (*Lane, error) {
 	}
 	l := &Lane{target: t, index: i, name: name, consumer: consumer, broker: t.nc.ConnectedServerId()}
 	if !fresh {
-		l.doubt = startDoubt()
+		l.doubt = t.startDoubt()
 	}
 	return l, nil
 }
