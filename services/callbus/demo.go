@@ -2,6 +2,7 @@ package callbus
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -17,11 +18,7 @@ import (
 	"github.com/callbus/callbus/services/onec-adapter/onectest"
 )
 
-const (
-	standinAddr = "127.0.0.1:8081"
-	// graceBeyondCall is what a stop may take beyond the longest call of 1C.
-	graceBeyondCall = 5 * time.Second
-)
+const standinAddr = "127.0.0.1:8081"
 
 // newStandin makes a 1C that prints what it gets, as the article's TelData would be called.
 func newStandin(w io.Writer) *onectest.Server {
@@ -48,15 +45,18 @@ func standin(args []string) int {
 	}.Main(args)
 }
 
-func (o *office) addStandin() error {
+// bringStandin makes the stand-in the only target.
+func (o *office) bringStandin() error {
 	if o.adapter.Single.URL != "" || o.adapter.Targets != "" {
-		return fmt.Errorf("--demo brings its own 1C: leave --onec-url and --targets out")
+		return errors.New("--demo brings its own 1C: leave --onec-url and --targets out")
 	}
-	s := newStandin(os.Stdout)
+	o.standin = newStandin(os.Stdout)
 	o.adapter.Single.URL = "http://" + standinAddr + onectest.DefaultPath
-	o.group.Add("standin", func(context.Context) error { return s.Start(standinAddr) }, func(context.Context) error { return s.Close() })
 	return nil
 }
+
+func (o *office) startStandin(context.Context) error { return o.standin.Start(standinAddr) }
+func (o *office) stopStandin(context.Context) error  { return o.standin.Close() }
 
 // welcome says where phones are to call, and in the demo plays a call through.
 func (o *office) welcome(context.Context) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -17,7 +18,11 @@ import (
 	"github.com/callbus/callbus/internal/program"
 	"github.com/callbus/callbus/services/ingest"
 	onecadapter "github.com/callbus/callbus/services/onec-adapter"
+	"github.com/callbus/callbus/services/onec-adapter/onectest"
 )
+
+// storeGrace is what the phones' last answers and the closing of the store may take at a stop, beyond the adapter.
+const storeGrace = 5 * time.Second
 
 // office is everything in one process.
 type office struct {
@@ -28,10 +33,11 @@ type office struct {
 	ingest     ingest.Options
 	adapter    onecadapter.Options
 
-	log    zerolog.Logger
-	group  *lifecycle.Group
-	broker *broker.Broker
-	phones net.Addr
+	log     zerolog.Logger
+	group   *lifecycle.Group
+	broker  *broker.Broker
+	phones  net.Addr
+	standin *onectest.Server // of the demo
 }
 
 func up(args []string) int {
@@ -55,11 +61,18 @@ func (o *office) run(ctx context.Context, log zerolog.Logger) error {
 	o.log = log
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	o.group = lifecycle.New(lifecycle.Options{Log: log, Grace: o.adapter.Single.Timeout + graceBeyondCall})
 	if o.demo {
-		if err := o.addStandin(); err != nil {
+		if err := o.bringStandin(); err != nil {
 			return err
 		}
+	}
+	grace, err := o.adapter.Grace()
+	if err != nil {
+		return err
+	}
+	o.group = lifecycle.New(lifecycle.Options{Log: log, Grace: grace + storeGrace})
+	if o.demo {
+		o.group.Add("standin", o.startStandin, o.stopStandin)
 	}
 	monitor := admin.New(admin.Options{Addr: o.admin, Metrics: metrics, Log: log, Fail: o.group.Fail})
 	o.group.Add("broker", o.startBroker, o.stopBroker)
@@ -102,6 +115,15 @@ type child struct {
 	ended  chan error
 }
 
+// watch tells when the service ends by itself.
+func (c *child) watch(ctx context.Context, fail func(error)) {
+	err := <-c.ended
+	c.ended <- err
+	if ctx.Err() == nil {
+		fail(err)
+	}
+}
+
 // add makes a component of a service: it is started when it says that it is ready, and stopped by its context.
 func (o *office) add(name string, run func(ctx context.Context, ready func()) error) {
 	c := &child{ended: make(chan error, 1)}
@@ -109,15 +131,10 @@ func (o *office) add(name string, run func(ctx context.Context, ready func()) er
 		ctx, cancel := context.WithCancel(context.WithoutCancel(o.group.Context()))
 		c.cancel = cancel
 		ready := make(chan struct{})
-		go func() {
-			err := run(ctx, func() { close(ready) })
-			c.ended <- err
-			if ctx.Err() == nil {
-				o.group.Fail(fmt.Errorf("%s: %w", name, err))
-			}
-		}()
+		go func() { c.ended <- run(ctx, func() { close(ready) }) }()
 		select {
 		case <-ready:
+			go c.watch(ctx, func(err error) { o.group.Fail(fmt.Errorf("%s: %w", name, err)) })
 			return nil
 		case err := <-c.ended:
 			return err

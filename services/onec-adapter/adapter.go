@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/prometheus/client_golang/prometheus"
@@ -41,17 +40,15 @@ func Run(ctx context.Context, o Options) error {
 		o.Metrics = prometheus.NewRegistry()
 	}
 	s := &service{Options: o, metrics: newMetrics(o.Metrics)}
-	grace := time.Duration(0)
 	for _, t := range targets {
 		w, err := newWork(s, t)
 		if err != nil {
 			return err
 		}
 		s.works = append(s.works, w)
-		grace = max(grace, t.Timeout)
 	}
-	// A call under way gets its whole time-out, and two seconds for its ending (docs/adr/0005).
-	s.group = lifecycle.New(lifecycle.Options{Log: o.Log, Grace: grace + 3*time.Second})
+	// A call under way gets its whole time-out, and its ending what that needs (docs/adr/0005).
+	s.group = lifecycle.New(lifecycle.Options{Log: o.Log, Grace: graceOf(targets)})
 	s.group.Add("connection", s.connect, s.disconnect)
 	admin.Join(s.group, s.Monitor, admin.Options{Addr: s.Admin, Metrics: s.Metrics, Log: s.Log},
 		map[string]admin.Check{"adapter": s.group.Ready, "nats": s.connected})

@@ -49,14 +49,14 @@ func (m *metrics) observe(target string) func(deliver.Outcome) {
 	}
 }
 
-// watch shows whether the breaker keeps the target shut.
-func (m *metrics) watch(target string, d *deliver.Deliverer) {
+// watch shows whether events wait because the target is away, has never been there, or cannot be mapped.
+func (m *metrics) watch(target string, away func() bool) {
 	m.reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name:        "callbus_target_shut",
-		Help:        "1 while the target is away and events wait in the store.",
+		Help:        "1 while the target is away, or was never reached, and events wait in the store.",
 		ConstLabels: prometheus.Labels{"target": target},
 	}, func() float64 {
-		if shut, _ := d.Shut(); shut {
+		if away() {
 			return 1
 		}
 		return 0

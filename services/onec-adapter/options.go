@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -179,4 +180,37 @@ func (t *Target) client() (*onec.Client, error) {
 		return nil, fmt.Errorf("target %q: %w", t.Name, err)
 	}
 	return c, nil
+}
+
+// file is a targets file with this target and the given table of parameters.
+func (t *Target) file(parameters string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "targets:\n  - name: %s\n    url: %q\n", t.Name, t.URL)
+	for _, row := range []struct{ key, value string }{{"user", t.User}, {"password_file", t.PasswordFile}, {"operation", t.Operation}} {
+		if row.value != "" {
+			fmt.Fprintf(&b, "    %s: %q\n", row.key, row.value)
+		}
+	}
+	fmt.Fprintf(&b, "    sessions: %d\n", t.Sessions)
+	for line := range strings.Lines(parameters) {
+		b.WriteString("    " + line)
+	}
+	return b.String()
+}
+
+// endingGrace is what the ending of a call under way may take at a stop.
+const endingGrace = 3 * time.Second
+
+// Grace checks the options and says how long a stop of Run may take: the longest call, and what its ending needs.
+func (o Options) Grace() (time.Duration, error) {
+	targets, err := o.targets()
+	return graceOf(targets), err
+}
+
+func graceOf(targets []Target) time.Duration {
+	longest := time.Duration(0)
+	for _, t := range targets {
+		longest = max(longest, t.Timeout)
+	}
+	return longest + endingGrace
 }

@@ -3,6 +3,7 @@ package onecadapter
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,6 +33,7 @@ type work struct {
 	client    *onec.Client
 	log       zerolog.Logger
 	deliverer atomic.Pointer[deliver.Deliverer]
+	suggested string // the override that the log has seen
 }
 
 func newWork(s *service, t Target) (*work, error) {
@@ -39,7 +41,18 @@ func newWork(s *service, t Target) (*work, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &work{service: s, target: t, client: client, log: s.Log.With().Str("target", t.Name).Logger()}, nil
+	w := &work{service: s, target: t, client: client, log: s.Log.With().Str("target", t.Name).Logger()}
+	s.metrics.watch(t.Name, w.away)
+	return w, nil
+}
+
+func (w *work) away() bool {
+	d := w.deliverer.Load()
+	if d == nil {
+		return true
+	}
+	shut, _ := d.Shut()
+	return shut
 }
 
 func (w *work) pending() string {
@@ -67,10 +80,7 @@ func (w *work) run(ctx context.Context) {
 	if lanes == nil {
 		return
 	}
-	plan := untilDone(ctx, w.log, "target.away at the start: events wait in the store; looking again", func(ctx context.Context) (*onec.Plan, error) {
-		plan, err := w.client.Describe(ctx)
-		return &plan, err
-	})
+	plan := untilDone(ctx, w.log, "target.away at the start: events wait in the store; looking again", w.describe)
 	if plan == nil {
 		return
 	}
@@ -81,11 +91,27 @@ func (w *work) run(ctx context.Context) {
 		Target: w.target.Name, Timeout: w.target.Timeout, FreshFor: w.target.FreshFor, Number: onec.EventNumber,
 		Log: w.Log, Observe: w.metrics.observe(w.target.Name),
 	}, w.client, lanes)
-	w.metrics.watch(w.target.Name, d)
 	w.deliverer.Store(d)
 	if err := d.Run(ctx); err != nil {
 		w.log.Warn().Err(err).Msg("target.handover: another adapter takes the lanes over after five seconds")
 	}
+}
+
+// describe asks 1C what the operation takes. Where that cannot be told, the log gets a targets file to paste.
+func (w *work) describe(ctx context.Context) (*onec.Plan, error) {
+	plan, err := w.client.Describe(ctx)
+	var mapping *onec.MappingError
+	if !errors.As(err, &mapping) {
+		return &plan, err
+	}
+	if w.suggested != mapping.Suggestion {
+		w.suggested = mapping.Suggestion
+		w.log.Error().Msg("target.unmapped: the operation " + mapping.Operation + " " + mapping.Reason + "; say what goes where in a file for --targets:")
+		for line := range strings.Lines(w.target.file(mapping.Suggestion)) {
+			w.log.Error().Msg("target.unmapped: " + strings.TrimRight(line, "\n"))
+		}
+	}
+	return nil, errors.New("the operation " + mapping.Operation + " " + mapping.Reason)
 }
 
 // untilDone tries until it works or ctx ends, when it returns nil. The log hears of a trouble that lasts for a second

@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/callbus/callbus/internal/call"
+	"github.com/callbus/callbus/internal/phone"
 	"github.com/callbus/callbus/internal/verdict"
 )
 
@@ -77,6 +78,7 @@ func New(o Options, receiver Receiver, lanes []Lane) *Deliverer {
 	if o.Observe == nil {
 		o.Observe = func(Outcome) {}
 	}
+	o.Log = o.Log.With().Str("target", o.Target).Logger()
 	d := &Deliverer{o: o, receiver: receiver, gate: newGate(o.Log)}
 	for _, l := range lanes {
 		d.lanes = append(d.lanes, &worker{Deliverer: d, lane: l, rules: newRules(o.FreshFor, o.Number)})
@@ -104,7 +106,7 @@ func (d *Deliverer) Pending() string {
 	var busy []string
 	for _, w := range d.lanes {
 		if line := w.busyWith.Load(); line != nil {
-			busy = append(busy, fmt.Sprintf("lane %s: line %s", w.lane.Name(), *line))
+			busy = append(busy, fmt.Sprintf("lane %s: line %s", w.lane.Name(), phone.Mask(*line)))
 		}
 	}
 	return strings.Join(busy, ", ")

@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/callbus/callbus/internal/call"
+	"github.com/callbus/callbus/internal/phone"
 	"github.com/callbus/callbus/internal/verdict"
 )
 
@@ -266,8 +267,8 @@ func level(k verdict.Kind) zerolog.Level {
 // log writes the one wide line of an outcome.
 func (w *worker) log(l zerolog.Level, m Message, t tried) {
 	e := m.Event()
-	line := w.o.Log.WithLevel(l).Str("target", w.o.Target).Str("id", e.ID).Str("event", string(e.Type)).
-		Str("line", string(e.Line)).Stringer("remote", e.Remote.Number).
+	line := w.o.Log.WithLevel(l).Str("id", e.ID).Str("event", string(e.Type)).
+		Str("line", phone.Mask(string(e.Line))).Stringer("remote", e.Remote.Number).
 		Dur("call_ms", t.took).Dur("age_ms", time.Since(e.Time)).Str("lane", w.lane.Name()).Int("attempts", t.ending.Attempts)
 	if t.ending.Unsure {
 		line = line.Bool("unsure", true)

@@ -22,7 +22,7 @@ type Config struct {
 	URL string
 	// User of the infobase; empty for a publication that has one in its connection string.
 	User string
-	// Password is a function so that no way of printing a Config can show it, and a changed password file is noticed.
+	// Password is a function so that no way of printing a Config can show it.
 	// Nil is an empty password.
 	Password func() string
 	// Operation is DefaultOperation if empty.
