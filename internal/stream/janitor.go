@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -67,16 +69,12 @@ func (j *Janitor) endedByAll(ctx context.Context, calls jetstream.Stream) (uint6
 	if err != nil {
 		return 0, fmt.Errorf("open the registry of targets: %w", err)
 	}
-	names, err := targetNames(ctx, registry)
-	if err != nil || len(names) == 0 {
+	sets, err := setsInForce(ctx, registry)
+	if err != nil || len(sets) == 0 {
 		return 0, err
 	}
 	ended := ^uint64(0)
-	for _, name := range names {
-		set, err := readSet(ctx, registry, name)
-		if err != nil {
-			return 0, err
-		}
+	for name, set := range sets {
 		for i := range set.Lanes {
 			floor, err := ackFloor(ctx, calls, consumerName(name, set.laneName(i)))
 			if err != nil {
@@ -133,8 +131,8 @@ func crowded(info *jetstream.StreamInfo) uint64 {
 	return info.State.FirstSeq + uint64(surplus*float64(info.State.Msgs))
 }
 
-// ForgetTarget frees what a target that is gone has kept from being purged: its entry in the registry and its lanes.
-// Its endings stay. Errors: there is no such target, NATS.
+// ForgetTarget frees what a target that is gone has kept from being purged: its lanes. Its endings stay, and so does
+// its entry in the registry, for the generation in it. Errors: there is no such target, an adapter works on it, NATS.
 func ForgetTarget(ctx context.Context, nc *nats.Conn, name string) error {
 	js, err := jetstream.New(nc)
 	if err != nil {
@@ -144,10 +142,19 @@ func ForgetTarget(ctx context.Context, nc *nats.Conn, name string) error {
 	if err != nil {
 		return fmt.Errorf("open the registry of targets: %w", err)
 	}
-	set, err := readSet(ctx, registry, name)
+	set, revision, err := readSet(ctx, registry, name)
 	if err != nil {
-		names, _ := targetNames(ctx, registry)
-		return fmt.Errorf("%w (there are: %s)", err, strings.Join(names, ", "))
+		return err
+	}
+	if set.Lanes == 0 {
+		sets, _ := setsInForce(ctx, registry)
+		return fmt.Errorf("there is no target %s (there are: %s)", name, strings.Join(slices.Sorted(maps.Keys(sets)), ", "))
+	}
+	if err := unused(ctx, js, name, set); err != nil {
+		return err
+	}
+	if err := writeSet(ctx, registry, name, LaneSet{Generation: set.Generation, From: set.From}, revision); err != nil {
+		return err
 	}
 	for i := range set.Lanes {
 		err := js.DeleteConsumer(ctx, Calls, consumerName(name, set.laneName(i)))
@@ -155,5 +162,24 @@ func ForgetTarget(ctx context.Context, nc *nats.Conn, name string) error {
 			return fmt.Errorf("remove lane %d of target %s: %w", i, name, err)
 		}
 	}
-	return registry.Delete(ctx, name)
+	return nil
 }
+
+// unused is an error while an adapter waits for a lane's messages, or has one in hand.
+func unused(ctx context.Context, js jetstream.JetStream, name string, set LaneSet) error {
+	for i := range set.Lanes {
+		lane, err := js.Consumer(ctx, Calls, consumerName(name, set.laneName(i)))
+		if errors.Is(err, jetstream.ErrConsumerNotFound) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("look at lane %d of target %s: %w", i, name, err)
+		}
+		if info := lane.CachedInfo(); info.NumWaiting > 0 || slices.ContainsFunc(info.PriorityGroups, pinned) {
+			return fmt.Errorf("an adapter works on target %s: take it out of the adapters' configuration and stop them first", name)
+		}
+	}
+	return nil
+}
+
+func pinned(g jetstream.PriorityGroupState) bool { return g.PinnedClientID != "" }

@@ -372,6 +372,42 @@ func TestTheSetInForceIsKeptAndSaidSo(t *testing.T) {
 	}
 }
 
+// Bug: a target that was forgotten and declared again took the old lanes' endings for the cursors of its new lanes, whose
+// lines are others: events came twice, and others never.
+func TestAForgottenTargetBeginsAnewInTheNextGeneration(t *testing.T) {
+	t.Parallel()
+	nc := natstest.Start(t).Declared()
+	p := publisher(t, nc)
+	before := lane(t, target(t, nc, "main", 1), 0)
+	for i := range 3 {
+		publish(t, p, fmt.Sprint(101+i), 0)
+		end(t, next(t, before), verdict.Done())
+	}
+	if err := stream.ForgetTarget(ctx(t), nc, "main"); err == nil || !strings.Contains(err.Error(), "an adapter works") {
+		t.Errorf("forget a target in use: %v, want a refusal", err)
+	}
+	if err := before.Close(ctx(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.ForgetTarget(ctx(t), nc, "main"); err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.ForgetTarget(ctx(t), nc, "main"); err == nil || !strings.Contains(err.Error(), "no target") {
+		t.Errorf("forget it twice: %v, want that it is not there", err)
+	}
+	publish(t, p, "101", 1) // nobody keeps this one
+	again := target(t, nc, "main", 2)
+	if set := again.Set(); set.Generation != 2 || set.Lanes != 2 {
+		t.Errorf("the new set is %+v, want generation 2 with 2 lanes", set)
+	}
+	lanes := []*stream.Lane{lane(t, again, 0), lane(t, again, 1)}
+	publish(t, p, "101", 2)
+	m := next(t, lanes[stream.LaneOf("", "101", 2)])
+	if m.Event().CallID != "2" {
+		t.Errorf("call %s came first, want 2", m.Event().CallID)
+	}
+}
+
 func TestADeadLetterIsFoundAndSentOnceMore(t *testing.T) {
 	t.Parallel()
 	nc := natstest.Start(t).Declared()
@@ -465,6 +501,9 @@ func TestTheJanitorTakesOnlyWhatEveryTargetHasEnded(t *testing.T) {
 	}
 	if n := sweep(); n > 10 || n == 0 {
 		t.Errorf("%d purged, want 1 to the 10 that both have ended", n)
+	}
+	if err := lc.Close(ctx(t)); err != nil {
+		t.Fatal(err)
 	}
 	if err := stream.ForgetTarget(ctx(t), nc, "crm"); err != nil {
 		t.Fatal(err)

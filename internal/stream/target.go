@@ -14,7 +14,7 @@ import (
 // LaneSet is what is in force for a target: one entry in the registry, the same for all adapters.
 type LaneSet struct {
 	Generation int    `json:"generation"` // counts the changes of Lanes; part of the consumers' names
-	Lanes      int    `json:"lanes"`      // = calls at once in the target
+	Lanes      int    `json:"lanes"`      // = calls at once in the target; 0: the target has been forgotten
 	From       uint64 `json:"from"`       // sequence in CALLS that the target starts at
 }
 
@@ -80,39 +80,42 @@ func OpenTarget(ctx context.Context, nc *nats.Conn, o TargetOptions) (*Target, [
 // Set is the set of lanes in force.
 func (t *Target) Set() LaneSet { return t.set }
 
-// join writes the target's first entry by compare-and-set, or takes what is there.
+// join takes the set in force, or writes the first one by compare-and-set: of two adapters that start together one wins.
 func (t *Target) join(ctx context.Context) error {
 	registry, err := t.js.KeyValue(ctx, bucket)
 	if err != nil {
 		return fmt.Errorf("open the registry of targets: %w", err)
 	}
-	first, err := t.firstSet(ctx, registry)
-	if err != nil {
-		return err
+	for {
+		is, revision, err := readSet(ctx, registry, t.o.Name)
+		if err != nil {
+			return err
+		}
+		if is.Lanes > 0 {
+			t.set = is
+			return nil
+		}
+		first, err := t.firstSet(ctx, registry, is.Generation)
+		if err != nil {
+			return err
+		}
+		err = writeSet(ctx, registry, t.o.Name, first, revision)
+		if !errors.Is(err, jetstream.ErrKeyExists) {
+			t.set = first
+			return err
+		}
 	}
-	value, err := json.Marshal(first)
-	if err != nil {
-		return err
-	}
-	if _, err = registry.Create(ctx, t.o.Name, value); err == nil {
-		t.set = first
-		return nil
-	}
-	if !errors.Is(err, jetstream.ErrKeyExists) {
-		return fmt.Errorf("declare target %s: %w", t.o.Name, err)
-	}
-	t.set, err = readSet(ctx, registry, t.o.Name)
-	return err
 }
 
-// firstSet is what a new target starts with.
-func (t *Target) firstSet(ctx context.Context, registry jetstream.KeyValue) (LaneSet, error) {
-	set := LaneSet{Generation: 1, Lanes: t.o.Sessions, From: 1}
-	others, err := targetNames(ctx, registry)
+// firstSet is what a target starts with that is new, or that was forgotten in some generation. The generation goes on,
+// because the endings of the lanes before are still there: they would be taken for the new lanes' cursors.
+func (t *Target) firstSet(ctx context.Context, registry jetstream.KeyValue, forgotten int) (LaneSet, error) {
+	set := LaneSet{Generation: forgotten + 1, Lanes: t.o.Sessions, From: 1}
+	others, err := setsInForce(ctx, registry)
 	if err != nil {
 		return set, err
 	}
-	if t.o.From == "now" || t.o.From == "" && len(others) > 0 {
+	if t.o.From == "now" || t.o.From == "" && (len(others) > 0 || forgotten > 0) {
 		info, err := t.calls.Info(ctx)
 		if err != nil {
 			return set, fmt.Errorf("look at stream %s: %w", Calls, err)
@@ -122,31 +125,58 @@ func (t *Target) firstSet(ctx context.Context, registry jetstream.KeyValue) (Lan
 	return set, nil
 }
 
-func targetNames(ctx context.Context, registry jetstream.KeyValue) ([]string, error) {
+// setsInForce are the targets of the registry but for those that were forgotten.
+func setsInForce(ctx context.Context, registry jetstream.KeyValue) (map[string]LaneSet, error) {
 	lister, err := registry.ListKeys(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list the targets: %w", err)
 	}
-	var names []string
+	sets := map[string]LaneSet{}
 	for name := range lister.Keys() {
-		names = append(names, name)
+		set, _, err := readSet(ctx, registry, name)
+		if err != nil {
+			return nil, err
+		}
+		if set.Lanes > 0 {
+			sets[name] = set
+		}
 	}
-	return names, nil
+	return sets, nil
 }
 
-func readSet(ctx context.Context, registry jetstream.KeyValue, target string) (LaneSet, error) {
-	var set LaneSet
+// readSet reads a target's entry; one that is not there is the zero set with revision 0.
+func readSet(ctx context.Context, registry jetstream.KeyValue, target string) (set LaneSet, revision uint64, err error) {
 	entry, err := registry.Get(ctx, target)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return LaneSet{}, 0, nil
+	}
 	if err != nil {
-		return set, fmt.Errorf("read target %s in the registry: %w", target, err)
+		return set, 0, fmt.Errorf("read target %s in the registry: %w", target, err)
 	}
 	if err := json.Unmarshal(entry.Value(), &set); err != nil {
-		return set, fmt.Errorf("read target %s in the registry: %w", target, err)
+		return set, 0, fmt.Errorf("read target %s in the registry: %w", target, err)
 	}
-	if set.Lanes < 1 || set.Generation < 1 {
-		return set, fmt.Errorf("the registry's entry of target %s makes no sense: %s", target, entry.Value())
+	if set.Lanes < 0 || set.Generation < 1 {
+		return set, 0, fmt.Errorf("the registry's entry of target %s makes no sense: %s", target, entry.Value())
 	}
-	return set, nil
+	return set, entry.Revision(), nil
+}
+
+// writeSet replaces the entry of a known revision, 0 for none. Errors: jetstream.ErrKeyExists where another was faster.
+func writeSet(ctx context.Context, registry jetstream.KeyValue, target string, set LaneSet, revision uint64) error {
+	value, err := json.Marshal(set)
+	if err != nil {
+		return err
+	}
+	if revision == 0 {
+		_, err = registry.Create(ctx, target, value)
+	} else {
+		_, err = registry.Update(ctx, target, value, revision)
+	}
+	if err != nil {
+		return fmt.Errorf("write target %s into the registry: %w", target, err)
+	}
+	return nil
 }
 
 // laneName is "<generation>-<number>": a lane of another generation has other lines, so it has another cursor.
