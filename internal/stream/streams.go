@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -104,4 +105,18 @@ func compare(is, want jetstream.StreamConfig) (differences []string) {
 	differ("number of replicas of stream "+is.Name, is.Replicas, max(want.Replicas, 1))
 	differ("discard policy of stream "+is.Name, is.Discard, want.Discard)
 	return differences
+}
+
+// Fill is how many bytes CALLS holds, and how many it may hold (-1: no limit).
+func Fill(ctx context.Context, nc *nats.Conn) (used, room int64, err error) {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return 0, 0, err
+	}
+	s, err := js.Stream(ctx, Calls)
+	if err != nil {
+		return 0, 0, fmt.Errorf("look at stream %s: %w", Calls, err)
+	}
+	info := s.CachedInfo()
+	return int64(info.State.Bytes), info.Config.MaxBytes, nil
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/mattn/go-isatty"
@@ -32,6 +33,7 @@ const answerTimeout = 15 * time.Second
 type line struct {
 	fs                     *flag.FlagSet
 	url, creds, ca, folder string
+	guest                  bool // works without credentials too
 }
 
 func newLine(name string) *line {
@@ -70,20 +72,10 @@ func (l *line) fail(code int, err error) int {
 }
 
 func (l *line) connect(ctx context.Context) (*nats.Conn, error) {
-	if local := filepath.Join(l.folder, broker.CredsFile); l.creds == "" {
-		if _, err := os.Stat(local); err == nil {
-			l.creds = local
-		}
+	if err := l.findKey(); err != nil {
+		return nil, err
 	}
-	trouble := make(chan error, 1)
-	nc, err := stream.Connect(stream.ConnectOptions{
-		Name: l.fs.Name(), URL: l.url, Creds: l.creds, CA: l.ca, Notify: func(_ string, err error) {
-			select {
-			case trouble <- err:
-			default:
-			}
-		},
-	})
+	nc, err := stream.Connect(stream.ConnectOptions{Name: l.fs.Name(), URL: l.url, Creds: l.creds, CA: l.ca})
 	if err != nil {
 		return nil, err
 	}
@@ -100,8 +92,25 @@ func (l *line) connect(ctx context.Context) (*nats.Conn, error) {
 	return nc, nil
 }
 
+// findKey takes the key of the callbus on this machine, the demo's if there is no other. Without one NATS refuses all
+// but listening, and says so only by silence.
+func (l *line) findKey() error {
+	for _, folder := range []string{l.folder, demoFolder(l.folder)} {
+		file := filepath.Join(folder, broker.CredsFile)
+		if _, err := os.Stat(file); err == nil && l.creds == "" {
+			l.creds = file
+		}
+	}
+	if l.creds == "" && !l.guest && !strings.Contains(l.url, "@") {
+		return fmt.Errorf("there is no key in %s: name the folder of callbus up with --data, or the key with --nats-creds", l.folder)
+	}
+	return nil
+}
+
 func tail(args []string) int {
-	return newLine("tail").run(args, func(ctx context.Context, nc *nats.Conn) error {
+	l := newLine("tail")
+	l.guest = true
+	return l.run(args, func(ctx context.Context, nc *nats.Conn) error {
 		if err := stream.Tail(nc, func(e call.Event) { printEvent(os.Stdout, e) }); err != nil {
 			return err
 		}

@@ -101,11 +101,14 @@ func (o *office) startBroker(context.Context) (err error) {
 	}
 	dir := o.data
 	if o.demo {
-		dir = filepath.Join(o.data, "demo")
+		dir = demoFolder(o.data)
 	}
 	o.broker, err = broker.Start(broker.Options{Dir: dir, Listen: listen, Room: int64(o.ingest.StoreMax), Log: o.log})
 	return err
 }
+
+// demoFolder keeps the demo's store apart from the office's.
+func demoFolder(data string) string { return filepath.Join(data, "demo") }
 
 func (o *office) stopBroker(context.Context) error { return o.broker.Stop() }
 

@@ -10,10 +10,8 @@ import (
 	"net"
 	"net/netip"
 	"sync/atomic"
-	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
@@ -112,6 +110,7 @@ type service struct {
 	publisher *stream.Publisher
 	front     *httpfront.Front
 	declared  atomic.Bool
+	fill      *fill
 	unwatch   func() // ends the watch over the store
 }
 
@@ -124,7 +123,7 @@ func Run(ctx context.Context, o Options) error {
 	if o.Metrics == nil {
 		o.Metrics = prometheus.NewRegistry()
 	}
-	s := &service{Options: o, group: lifecycle.New(lifecycle.Options{Log: o.Log})}
+	s := &service{Options: o, group: lifecycle.New(lifecycle.Options{Log: o.Log}), fill: newFill(o.Metrics)}
 	// A long straight line: the order of starting. It stops in reverse: phones first, broker last, because a handler
 	// that is still answering needs the broker (docs/adr/0005).
 	if o.Broker == nil && o.Store != "" {
@@ -167,92 +166,6 @@ func (s *service) disconnect(context.Context) error {
 	return nil
 }
 
-// declare makes the streams. An embedded broker is there or the start fails; an outside one may come later, and
-// phones get 503 until then.
-func (s *service) declare(ctx context.Context) error {
-	if s.Broker == nil {
-		go s.declareUntilDone()
-		return nil
-	}
-	if err := s.declareOnce(ctx); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithCancel(s.group.Context())
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		s.watchStore(ctx)
-	}()
-	s.unwatch = func() { cancel(); <-watched }
-	return nil
-}
-
-// stopWatching comes before the broker stops: a store that is being closed looks like a frozen one.
-func (s *service) stopWatching(context.Context) error {
-	if s.unwatch != nil {
-		s.unwatch()
-	}
-	return nil
-}
-
-func (s *service) declareOnce(ctx context.Context) error {
-	js, err := jetstream.New(s.nc)
-	if err != nil {
-		return err
-	}
-	room := int64(s.StoreMax)
-	if s.Broker != nil {
-		room = s.Broker.Room()
-	}
-	differences, err := stream.DeclareIngest(ctx, js, room, max(s.Replicas, 1))
-	for _, d := range differences {
-		s.Log.Warn().Msg("store: " + d)
-	}
-	if room < int64(s.StoreMax) {
-		s.Log.Warn().Stringer("room", config.Bytes(room)).Msg("store: the disk is too small for --store-max, using less")
-	}
-	s.declared.Store(err == nil)
-	return err
-}
-
-func (s *service) declareUntilDone() {
-	for wait := time.Second; ; wait = min(2*wait, 10*time.Second) {
-		ctx, cancel := context.WithTimeout(s.group.Context(), 5*time.Second)
-		err := s.declareOnce(ctx)
-		cancel()
-		if err == nil {
-			s.Log.Info().Msg("store.ready: NATS has the streams")
-			return
-		}
-		s.Log.Error().Err(err).Msg("store.away: phones are answered 503 until NATS is there")
-		select {
-		case <-s.group.Context().Done():
-			return
-		case <-time.After(wait):
-		}
-	}
-}
-
-// watchStore notices a frozen store. It heals only by a restart of the server, so after refusing phones at once the
-// process ends, and whoever supervises it starts it anew.
-func (s *service) watchStore(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if err := s.Broker.Health(); err != nil {
-			err = fmt.Errorf("the store is frozen (disk full?), a restart with free space heals it: %w", err)
-			s.publisher.Refuse(err)
-			s.group.Fail(err)
-			return
-		}
-	}
-}
-
 func (s *service) openFront(context.Context) error {
 	l, err := net.Listen("tcp", s.HTTP)
 	if err != nil {
@@ -274,16 +187,3 @@ func (s *service) openFront(context.Context) error {
 }
 
 func (s *service) closeFront(ctx context.Context) error { return s.front.Shutdown(ctx) }
-
-// stored is the readiness of the store: it does not depend on 1C.
-func (s *service) stored(context.Context) error {
-	switch {
-	case s.nc == nil || !s.nc.IsConnected():
-		return stream.ErrAway
-	case !s.declared.Load():
-		return errors.New("the streams are not declared yet")
-	case s.Broker != nil:
-		return s.Broker.Health()
-	}
-	return nil
-}

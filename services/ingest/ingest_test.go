@@ -29,7 +29,7 @@ import (
 func run(t *testing.T, o ingest.Options) (url string, stop func() error) {
 	t.Helper()
 	ready, ended := make(chan net.Addr, 1), make(chan error, 1)
-	o.HTTP, o.Region, o.Log, o.Ready = "127.0.0.1:0", "RU", zerolog.Nop(), func(a net.Addr) { ready <- a }
+	o.HTTP, o.Region, o.Ready = "127.0.0.1:0", "RU", func(a net.Addr) { ready <- a }
 	if o.StoreMax == 0 {
 		o.StoreMax = 16 * config.MiB
 	}
@@ -182,6 +182,50 @@ func TestOptionsThatMakeNoSenseAreRefused(t *testing.T) {
 			t.Errorf("error %v, want one that says %q", err, want)
 		}
 	}
+}
+
+func TestAStoreThatFillsUpIsToldBeforeItIsFull(t *testing.T) {
+	t.Parallel()
+	server := natstest.Start(t)
+	nc := server.Declared()
+	p, err := stream.NewPublisher(nc, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for used := int64(0); used < natstest.Room/100*91; {
+		if _, err := p.Publish(context.Background(), call.Event{Type: call.Incoming, Line: "101", Raw: strings.Repeat("x", 100<<10)}); err != nil {
+			t.Fatal(err)
+		}
+		if used, _, err = stream.Fill(context.Background(), nc); err != nil {
+			t.Fatal(err)
+		}
+	}
+	said := make(chan string, 1)
+	run(t, ingest.Options{NATS: server.URL(), NATSCreds: server.Creds(), Log: zerolog.New(listener{"store.nearly_full", said})})
+	select {
+	case line := <-said:
+		if !strings.Contains(line, "16MiB") {
+			t.Errorf("the log says %s, want the room in it", line)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("the log says nothing of a store that is 91 % full")
+	}
+}
+
+// listener is a log that passes the first line on that has a word in it.
+type listener struct {
+	word string
+	said chan string
+}
+
+func (l listener) Write(p []byte) (int, error) {
+	if strings.Contains(string(p), l.word) {
+		select {
+		case l.said <- string(p):
+		default:
+		}
+	}
+	return len(p), nil
 }
 
 // A disk that is full freezes the store: nothing but a restart with free space heals it. The phones must get 503 and
