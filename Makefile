@@ -8,12 +8,14 @@ MAKEFLAGS += --no-print-directory
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
-# Plain go test says nothing of what it skipped.
+# Plain go test says nothing of what it skipped. In the test module nothing is taken from the cache: the go command does not see
+# that a test there reads files of the other module.
 TESTS := bin/gotestsum --format pkgname
 PROGRAMS := ./services/ingest/cmd/ingest ./services/onec-adapter/cmd/onec-adapter ./services/callbus/cmd/callbus
 PLATFORMS ?= linux/amd64 linux/arm64 windows/amd64
 FUZZTIME ?= 5s
 FAULTS_SECONDS ?= 60
+AWAY ?= 10s
 
 # Two modules, one workspace: "work" is every package of both. What ships is built and tested without the workspace (GOWORK=off),
 # because test/ may raise the versions of what it shares with it.
@@ -34,7 +36,7 @@ build: ## the three programs for this machine, into bin/
 .PHONY: test
 test: bin/gotestsum ## all tests that need only Go and gcc: what ships as it ships, then the test module
 	$(SHIP) $(TESTS) -- ./...
-	cd test && CALLBUS_PEERS=skip ../$(TESTS) -- ./...
+	cd test && CALLBUS_PEERS=skip ../$(TESTS) -- -count=1 ./...
 
 .PHONY: race
 race: ## all tests of both modules with the race detector, in random order
@@ -45,8 +47,10 @@ peers: ## tests against other people's software (PHP SOAP, xmllint, strace, Node
 	cd test && CALLBUS_PEERS=require go test ./peers/...
 
 .PHONY: faults
-faults: ## kill, freeze and disconnect the programs for FAULTS_SECONDS (60) and count what was lost
+faults: ## kill, freeze and disconnect the programs for FAULTS_SECONDS (60), then 1C away and callbus up killed: what was lost?
 	cd test && go run ./faults -seconds $(FAULTS_SECONDS)
+	cd test && go run ./faults -scenario away -away $(AWAY)
+	cd test && go run ./faults -scenario kill-up
 
 # A fuzz target runs alone, and go test takes one at a time. None found means that this search is broken.
 .PHONY: fuzz

@@ -1,7 +1,6 @@
 package docs_test
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path"
@@ -10,7 +9,6 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
-	"time"
 
 	"github.com/callbus/callbus/internal/call"
 	"github.com/callbus/callbus/internal/rooms"
@@ -20,25 +18,7 @@ import (
 	"github.com/callbus/callbus/test/rig"
 )
 
-// stamp keeps the result out of the cache. The go command looks only at files inside the module of a test, so that a
-// document which has changed would get yesterday's pass; but it stores no result of a test that has opened a file
-// younger than two seconds.
-const stamp = "testdata/uncached.txt"
-
-func TestMain(m *testing.M) {
-	code := rig.Main(m)
-	if err := os.Chtimes(stamp, time.Now(), time.Now()); err != nil {
-		fmt.Fprintln(os.Stderr, "this result may be served from the cache:", err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func TestTheResultStaysOutOfTheCache(t *testing.T) {
-	if _, err := os.ReadFile(stamp); err != nil {
-		t.Fatal(err)
-	}
-}
+func TestMain(m *testing.M) { os.Exit(rig.Main(m)) }
 
 const (
 	operations   = "docs/operations.md"

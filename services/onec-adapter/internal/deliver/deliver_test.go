@@ -340,6 +340,44 @@ func TestATimeOutIsTheTargetsWhenItIsDumb(t *testing.T) {
 	})
 }
 
+// Bug: a 1C that waited for a lock of its database, and showed its WSDL all the while, cost every event its two tries:
+// ten seconds of it made eight dead letters.
+func TestATargetThatAnswersNobodyCostsNoEvent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newFakeLane("0", event("a", call.Incoming)), newFakeLane("1", event("b", call.Incoming))
+		all := []*fakeMessage{a.waiting[0], b.waiting[0]}
+		begin := time.Now()
+		o := &fakeOneC{answer: func(int, call.Event) error {
+			time.Sleep(2 * time.Second)
+			if time.Since(begin) < 3*time.Minute {
+				return timeout
+			}
+			return nil
+		}}
+		deliver(o, 5*time.Minute, 0, a, b)
+		if diff := cmp.Diff([]string{"delivered", "delivered"}, kinds(all)); diff != "" {
+			t.Errorf("endings (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestPoisonedHeadsOfAllLanesAreDeadInTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newFakeLane("0", event("a", call.Incoming), event("c", call.Ended)), newFakeLane("1", event("b", call.Incoming))
+		all := []*fakeMessage{a.waiting[0], a.waiting[1], b.waiting[0]}
+		o := &fakeOneC{answer: func(_ int, e call.Event) error {
+			if e.ID == "c" {
+				return nil
+			}
+			return timeout
+		}}
+		deliver(o, 15*time.Minute, 0, a, b)
+		if diff := cmp.Diff([]string{"dead time-out", "delivered", "dead time-out"}, kinds(all)); diff != "" {
+			t.Errorf("endings (-want +got):\n%s", diff)
+		}
+	})
+}
+
 func TestWhatIsNotOursIsLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newFakeLane("0", event("a", call.Incoming))

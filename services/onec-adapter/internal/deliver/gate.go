@@ -14,6 +14,9 @@ const (
 	// A shut gate lets one lane try after firstWait, then after twice as long, up to longestWait.
 	firstWait   = 1 * time.Second
 	longestWait = 5 * time.Second
+	// longestMute is how long a target that lives and answers nobody is waited for before its messages are blamed again:
+	// the heads of all lanes may be poisoned.
+	longestMute = 10 * time.Minute
 	// probePull is how long a probing lane waits for its head; a lane that has nothing passes its turn on.
 	probePull = 1 * time.Second
 )
@@ -27,6 +30,7 @@ type gate struct {
 	mu         sync.Mutex
 	failures   int // of the target, in a row
 	lastAnswer time.Time
+	mute       *mute // nil: the last call was answered
 	shut       bool
 	why        string
 	since      time.Time
@@ -42,6 +46,14 @@ func newGate(log zerolog.Logger) *gate {
 	g := &gate{log: log}
 	g.open, g.shutNow = context.WithCancel(context.Background())
 	return g
+}
+
+// mute is a target that lives and answers nobody.
+type mute struct {
+	lane     string // whose message met with it first
+	sequence uint64
+	since    time.Time
+	others   bool // met with it too
 }
 
 // pass is one lane's leave to pull.
@@ -125,7 +137,7 @@ func (g *gate) nothing(p pass) {
 func (g *gate) answered() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.failures, g.lastAnswer = 0, time.Now()
+	g.failures, g.lastAnswer, g.mute = 0, time.Now(), nil
 	if !g.shut {
 		return
 	}
@@ -182,4 +194,16 @@ func (g *gate) answeredSince(t time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.lastAnswer.After(t)
+}
+
+// muteFor notes that a message got no answer from a target that lives, and reports whether others got none either since
+// the last answer.
+func (g *gate) muteFor(lane string, sequence uint64) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.mute == nil {
+		g.mute = &mute{lane: lane, sequence: sequence, since: time.Now()}
+	}
+	g.mute.others = g.mute.others || g.mute.lane != lane || g.mute.sequence != sequence
+	return g.mute.others && time.Since(g.mute.since) < longestMute
 }

@@ -182,13 +182,17 @@ func (w *worker) judge(ctx context.Context, p pass, err error, start time.Time) 
 		blame, down = f.Blame(), f.Down()
 		w.head.unsure = w.head.unsure || f.Unsure()
 	}
-	if blame == verdict.Unclear {
-		blame = w.whose(ctx, start)
+	switch blame {
+	case verdict.Message:
+		w.gate.answered()
+	case verdict.Unclear:
+		if blame = w.whose(ctx, start); blame == verdict.Message {
+			w.gate.nothing(p)
+		}
 	}
 	if blame == verdict.Target {
 		return verdict.Later(w.gate.failed(p, down, err.Error()), err.Error())
 	}
-	w.gate.answered()
 	w.head.refusals++
 	if w.head.refusals < tries {
 		return verdict.Later(between, err.Error())
@@ -196,12 +200,19 @@ func (w *worker) judge(ctx context.Context, p pass, err error, start time.Time) 
 	return verdict.Never(err.Error())
 }
 
-// whose decides a time-out or a broken connection: the message's if the target works for others meanwhile.
+// whose decides a time-out or a broken connection. It is the message's if the target answers others meanwhile, or at
+// least shows its WSDL. But a 1C that waits for a lock of its database shows that too and answers nobody, so once
+// another message met with the same silence, it is the target's.
 func (w *worker) whose(ctx context.Context, start time.Time) verdict.Blame {
-	if w.gate.answeredSince(start) || w.receiver.Alive(ctx) == nil {
+	switch {
+	case w.gate.answeredSince(start):
 		return verdict.Message
+	case w.receiver.Alive(ctx) != nil:
+		return verdict.Target
+	case w.gate.muteFor(w.lane.Name(), w.head.sequence):
+		return verdict.Target
 	}
-	return verdict.Target
+	return verdict.Message
 }
 
 // settle writes the ending, or hands the message back.
