@@ -111,9 +111,18 @@ func TestTailPrintsALineForEachEvent(t *testing.T) {
 }
 
 func TestACommandWithoutABrokerSaysSo(t *testing.T) {
+	p := rig.Start(t, callbusProgram(t), "tail", "--data", t.TempDir(), "--nats", "nats://"+rig.FreeAddr(t))
+	if err := p.Wait(); err == nil {
+		t.Error("callbus tail without a broker: got exit code 0, want a failure")
+	}
+	rig.Claim(t, "callbus tail without a broker", p.Log.String(), "cannot reach NATS", "is callbus running?")
+}
+
+// Without a key NATS refuses by silence: the command would end in a time-out that explains nothing.
+func TestACommandWithoutItsKeySaysSo(t *testing.T) {
 	p := rig.Start(t, callbusProgram(t), "dead", "list", "--data", t.TempDir(), "--nats", "nats://"+rig.FreeAddr(t))
 	if err := p.Wait(); err == nil {
-		t.Error("callbus dead list without a broker: got exit code 0, want a failure")
+		t.Error("callbus dead list without a key: got exit code 0, want a failure")
 	}
-	rig.Claim(t, "callbus dead list without a broker", p.Log.String(), "cannot reach NATS", "is callbus running?")
+	rig.Claim(t, "callbus dead list without a key", p.Log.String(), "there is no key", "--nats-creds")
 }
