@@ -69,9 +69,9 @@ type MissingOperationError struct {
 // Error lists the operations.
 func (e *MissingOperationError) Error() string {
 	if len(e.Have) == 0 {
-		return fmt.Sprintf("the service has no operation %q, nor any other", e.Want)
+		return fmt.Sprintf("the service has no operation %q, nor any other", Shorten(e.Want, 100))
 	}
-	return Shorten(fmt.Sprintf("the service has no operation %q; it has %s", e.Want, strings.Join(e.Have, ", ")), 2000)
+	return Shorten(fmt.Sprintf("the service has no operation %q; it has %s", Shorten(e.Want, 100), strings.Join(e.Have, ", ")), 2000)
 }
 
 // ParseWSDL finds one operation in the WSDL of a 1C web service.
@@ -102,10 +102,10 @@ func (w wsdl) operation(name string) (Operation, error) {
 	}
 	wrapper, err := w.wrapper(declared)
 	if err != nil {
-		return Operation{}, fmt.Errorf("operation %q: %w", name, err)
+		return Operation{}, fmt.Errorf("operation %q: %w", Shorten(name, 100), err)
 	}
 	if op.Parameters, err = w.parameters(wrapper); err != nil {
-		return Operation{}, fmt.Errorf("operation %q: %w", name, err)
+		return Operation{}, fmt.Errorf("operation %q: %w", Shorten(name, 100), err)
 	}
 	op.Name, op.Namespace = wrapper.attr("name"), wrapper.parent.attr("targetNamespace")
 	return op, validNames(op)
@@ -269,10 +269,10 @@ func validNames(op Operation) error {
 	seen := make(map[string]bool, len(op.Parameters))
 	for _, p := range op.Parameters {
 		if !validName(p.Name) {
-			return fmt.Errorf("operation %q: parameter %q is not an XML name", op.Name, Shorten(p.Name, 100))
+			return fmt.Errorf("operation %q: parameter %q is not an XML name", Shorten(op.Name, 100), Shorten(p.Name, 100))
 		}
 		if seen[p.Name] {
-			return fmt.Errorf("operation %q: there are two parameters %q", op.Name, p.Name)
+			return fmt.Errorf("operation %q: there are two parameters %q", Shorten(op.Name, 100), Shorten(p.Name, 100))
 		}
 		seen[p.Name] = true
 	}
