@@ -93,7 +93,7 @@ func port(a net.Addr) string {
 }
 
 // yealinkEvents are the fields of a Yealink's web page and what they mean here. A ringing call that the caller gives up
-// ends with "Call Remote Canceled" and nothing else.
+// ends with "Call Remote Canceled" and nothing else; the last two end calls of our own that nobody answered.
 var yealinkEvents = []struct{ field, event string }{
 	{"Incoming Call", "incoming"},
 	{"Outgoing Call", "outgoing"},
@@ -102,6 +102,8 @@ var yealinkEvents = []struct{ field, event string }{
 	{"Missed Call", "missed"},
 	{"Reject Incoming Call", "rejected"},
 	{"Call Remote Canceled", "call_remote_canceled"},
+	{"Cancel Call Out", "cancel_callout"},
+	{"Remote Busy", "remote_busy"},
 }
 
 // urlsToPaste are the action URLs for this machine.
