@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -258,4 +260,30 @@ func TestOptionsThatMakeNoSenseAreRefused(t *testing.T) {
 		}
 		cancel()
 	}
+}
+
+func TestAServiceThatCannotBeMappedIsToldWithAFileThatWorks(t *testing.T) {
+	t.Parallel()
+	server := natstest.Start(t)
+	nc := server.Declared()
+	s := standin(t, onectest.Options{})
+	// A fourth parameter, and names that nobody knows: what goes where cannot be guessed.
+	description := strings.NewReplacer("Nomer_Sobitia", "Sobytie", "Nomer_sip", "Kto", "moi_nomer", "Linia").Replace(s.WSDL())
+	description = strings.Replace(description, `name="Kto"`, `name="Data" type="xs:dateTime"/><xs:element name="Kto"`, 1)
+	odd := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, description) }))
+	t.Cleanup(odd.Close)
+	a := run(t, server, single(odd.URL+"/ws/odd.1cws", 1))
+	publish(t, nc, 1, 1)
+	eventually(t, "the log has the override", func() bool { return strings.Contains(a.log.String(), "target.unmapped") })
+	_, text, _ := strings.Cut(a.log.String(), "for --targets: ")
+	text, _, _ = strings.Cut(text, "\"}\n")
+	text = strings.ReplaceAll(text, `\"`, `"`)
+
+	file := filepath.Join(t.TempDir(), "targets.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a.stop()
+	b := run(t, server, onecadapter.Options{Targets: file})
+	eventually(t, "what was pasted gives a plan", func() bool { return strings.Contains(b.log.String(), "target.plan") })
 }

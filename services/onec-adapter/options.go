@@ -182,20 +182,23 @@ func (t *Target) client() (*onec.Client, error) {
 	return c, nil
 }
 
-// file is a targets file with this target and the given table of parameters.
+// file is a targets file with this target and a table of parameters, in the one line that a log has.
 func (t *Target) file(parameters string) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "targets:\n  - name: %s\n    url: %q\n", t.Name, t.URL)
+	fields := []string{"name: " + t.Name, fmt.Sprintf("url: %q", t.URL)}
 	for _, row := range []struct{ key, value string }{{"user", t.User}, {"password_file", t.PasswordFile}, {"operation", t.Operation}} {
 		if row.value != "" {
-			fmt.Fprintf(&b, "    %s: %q\n", row.key, row.value)
+			fields = append(fields, fmt.Sprintf("%s: %q", row.key, row.value))
 		}
 	}
-	fmt.Fprintf(&b, "    sessions: %d\n", t.Sessions)
+	var table []string
 	for line := range strings.Lines(parameters) {
-		b.WriteString("    " + line)
+		row, _, _ := strings.Cut(line, "  #") // its type
+		if row = strings.TrimSpace(row); row != "parameters:" {
+			table = append(table, row)
+		}
 	}
-	return b.String()
+	fields = append(fields, fmt.Sprintf("sessions: %d", t.Sessions), "parameters: {"+strings.Join(table, ", ")+"}")
+	return "targets: [{" + strings.Join(fields, ", ") + "}]"
 }
 
 // endingGrace is what the ending of a call under way may take at a stop.

@@ -3,7 +3,6 @@ package onecadapter
 import (
 	"context"
 	"errors"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -106,10 +105,8 @@ func (w *work) describe(ctx context.Context) (*onec.Plan, error) {
 	}
 	if w.suggested != mapping.Suggestion {
 		w.suggested = mapping.Suggestion
-		w.log.Error().Msg("target.unmapped: the operation " + mapping.Operation + " " + mapping.Reason + "; say what goes where in a file for --targets:")
-		for line := range strings.Lines(w.target.file(mapping.Suggestion)) {
-			w.log.Error().Msg("target.unmapped: " + strings.TrimRight(line, "\n"))
-		}
+		w.log.Error().Msg("target.unmapped: the operation " + mapping.Operation + " " + mapping.Reason +
+			"; say what goes where in a file for --targets: " + w.target.file(mapping.Suggestion))
 	}
 	return nil, errors.New("the operation " + mapping.Operation + " " + mapping.Reason)
 }
