@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"sync/atomic"
 	"time"
 
@@ -14,7 +15,8 @@ import (
 // that no ending told of, and five calls at once in a target of four.
 //
 // Only the first open message of a lane can be meant, because a lane has one in hand at a time. It goes back to the
-// broker, which counts it then, and holds it for as long as it would have held what it has forgotten.
+// broker, which counts it then, and holds it for as long as the broker would have held what it has forgotten. Nobody is
+// excepted, not even who had the lane last: an adapter cannot know whether it lost the lane before the broker died.
 type doubt struct {
 	upTo   uint64    // what came later, or
 	before time.Time // was stored later, has never been delivered by the broker's last run
@@ -34,13 +36,22 @@ const clocks = time.Second
 func (t *Target) startDoubt() *doubt { return &doubt{upTo: t.calls.CachedInfo().State.LastSeq} }
 
 // watchBroker notices that the broker was started anew.
-func (l *Lane) watchBroker() {
+func (l *Lane) watchBroker(ctx context.Context) {
 	run := l.target.nc.ConnectedServerId()
 	if run == "" || run == l.broker {
 		return
 	}
-	lost := l.target.outage.last()
-	l.broker, l.doubt = run, &doubt{before: lost.Add(clocks), until: lost.Add(l.consumer.CachedInfo().Config.AckWait)}
+	since := l.target.link.since(run)
+	l.broker, l.doubt = run, &doubt{before: since.Add(clocks), until: since.Add(l.ackWait(ctx))}
+}
+
+// ackWait is how long the broker waits for whoever has a message in hand; an adapter with longer calls raises it.
+func (l *Lane) ackWait(ctx context.Context) time.Duration {
+	info, err := l.consumer.Info(ctx)
+	if err != nil {
+		info = l.consumer.CachedInfo()
+	}
+	return info.Config.AckWait
 }
 
 // doubtful reports whether a message may be in somebody else's hands although the broker does not know it, and for how
@@ -48,42 +59,43 @@ func (l *Lane) watchBroker() {
 func (l *Lane) doubtful(meta *jetstream.MsgMetadata) (wait time.Duration, yes bool) {
 	d := l.doubt
 	l.doubt = nil
-	switch {
-	case d == nil, !d.covers(meta):
+	if d == nil || !d.covers(meta) {
 		return 0, false
-	case l.had == meta.Sequence.Stream, l.had > 0 && l.had == l.cursor.calls:
-		return 0, false // the last one who had this lane's messages in hand is this lane
 	}
 	// A count above 1 says that it was delivered before, and nothing of the last time: that may be forgotten as well.
 	wait = time.Until(d.until)
 	return max(0, wait), wait > 0 || meta.NumDelivered == 1
 }
 
-// outage remembers when a connection was lost last.
-type outage struct{ at atomic.Pointer[time.Time] }
-
-// last is the zero time where the connection has never been lost.
-func (o *outage) last() time.Time {
-	if at := o.at.Load(); at != nil {
-		return *at
-	}
-	return time.Time{}
+// link remembers since when the connection has been to this run of the broker.
+type link struct {
+	nc      *nats.Conn
+	changes chan nats.Status
+	last    atomic.Pointer[linked]
 }
 
-// watch works until the connection is closed. Tries to connect again that fail are part of the same outage.
-func (o *outage) watch(nc *nats.Conn) {
-	changes := nc.StatusChanged(nats.CONNECTED, nats.RECONNECTING, nats.CLOSED)
+type linked struct {
+	run string
+	at  time.Time
+}
+
+func watchLink(nc *nats.Conn) *link {
+	l := &link{nc: nc, changes: nc.StatusChanged(nats.CONNECTED)}
 	go func() {
-		connected := true
-		for status := range changes {
-			switch {
-			case status == nats.CLOSED:
-				return
-			case status == nats.RECONNECTING && connected:
-				now := time.Now()
-				o.at.Store(&now)
-			}
-			connected = status == nats.CONNECTED
+		for range l.changes {
+			l.last.Store(&linked{nc.ConnectedServerId(), time.Now()})
 		}
 	}()
+	return l
+}
+
+// close ends the watch.
+func (l *link) close() { l.nc.RemoveStatusListener(l.changes) }
+
+// since is now where the news has not come yet: a message may be faster.
+func (l *link) since(run string) time.Time {
+	if last := l.last.Load(); last != nil && last.run == run {
+		return last.at
+	}
+	return time.Now()
 }

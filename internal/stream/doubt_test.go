@@ -157,26 +157,6 @@ func TestWhatWasStoredBeforeTheStartIsCountedAsDelivered(t *testing.T) {
 	}
 }
 
-func TestNobodyWaitsWhereTheLaneHadTheLastMessageItself(t *testing.T) {
-	t.Parallel()
-	server := natstest.Start(t)
-	nc := server.Declared()
-	p := publisher(t, nc)
-	l := lane(t, target(t, nc, "main", 1), 0)
-	publish(t, p, "101", 1)
-	publish(t, p, "101", 2)
-	end(t, next(t, l), verdict.Done())
-	server.Restart()
-	begin := time.Now()
-	m := nextAfterOutage(t, l)
-	for ; m.Event().CallID == "1"; m = nextAfterOutage(t, l) {
-		t.Error("call 1 came again, and has its ending")
-	}
-	if waited := time.Since(begin); m.Deliveries() == 1 && waited > 1500*time.Millisecond {
-		t.Errorf("call 2 came after %v, want as soon as the broker is back", waited)
-	}
-}
-
 func TestTheFirstEventOfAFreshLaneIsDeliveredOnce(t *testing.T) {
 	t.Parallel()
 	nc := natstest.Start(t).Declared()
@@ -201,5 +181,32 @@ func TestWhatComesAfterTheStartIsDeliveredOnce(t *testing.T) {
 	publish(t, p, "101", 2)
 	if m := next(t, again); m.Deliveries() != 1 {
 		t.Errorf("deliveries %d, want 1: it was stored when nobody else was there", m.Deliveries())
+	}
+}
+
+// Bug: the lane's last message had been ours, so nobody else's was looked for; but the lane had been lost since.
+func TestWhoLostTheLaneBeforeTheKillWaitsToo(t *testing.T) {
+	t.Parallel()
+	server := natstest.Start(t)
+	nc := server.Declared()
+	p := publisher(t, nc)
+	publish(t, p, "101", 1)
+	lost := lane(t, slowTarget(t, nc), 0)
+	end(t, next(t, lost), verdict.Done())
+	if err := lost.Close(ctx(t)); err != nil { // its breaker shut: the other one takes the lane
+		t.Fatal(err)
+	}
+	owner := lane(t, slowTarget(t, server.Connect()), 0)
+	forget := amnesia(t, server)
+	publish(t, p, "101", 2)
+	next(t, owner) // and calls 1C with it
+	owner.Pause()
+	gone := time.Now()
+	server.Stop()
+	forget()
+	server.Restart()
+	nextAfterOutage(t, lost)
+	if waited := time.Since(gone); waited < forgottenWait-100*time.Millisecond {
+		t.Errorf("it came after %v; the owner may be calling for %v", waited, forgottenWait)
 	}
 }

@@ -153,7 +153,7 @@ func ForgetTarget(ctx context.Context, nc *nats.Conn, name string) error {
 	if err := unused(ctx, js, name, set); err != nil {
 		return err
 	}
-	if err := writeSet(ctx, registry, name, LaneSet{Generation: set.Generation, From: set.From}, revision); err != nil {
+	if err := writeSet(ctx, registry, name, LaneSet{Generation: set.Generation, Calls: set.Calls}, revision); err != nil {
 		return err
 	}
 	for i := range set.Lanes {
@@ -165,7 +165,7 @@ func ForgetTarget(ctx context.Context, nc *nats.Conn, name string) error {
 	return nil
 }
 
-// unused is an error while an adapter waits for a lane's messages, or has one in hand.
+// unused is an error while an adapter waits for a lane's messages, or may have one in hand.
 func unused(ctx context.Context, js jetstream.JetStream, name string, set LaneSet) error {
 	for i := range set.Lanes {
 		lane, err := js.Consumer(ctx, Calls, consumerName(name, set.laneName(i)))
@@ -175,8 +175,10 @@ func unused(ctx context.Context, js jetstream.JetStream, name string, set LaneSe
 		if err != nil {
 			return fmt.Errorf("look at lane %d of target %s: %w", i, name, err)
 		}
-		if info := lane.CachedInfo(); info.NumWaiting > 0 || slices.ContainsFunc(info.PriorityGroups, pinned) {
-			return fmt.Errorf("an adapter works on target %s: take it out of the adapters' configuration and stop them first", name)
+		info := lane.CachedInfo()
+		inHand := info.NumAckPending > 0 && info.Delivered.Last != nil && time.Since(*info.Delivered.Last) < info.Config.AckWait
+		if info.NumWaiting > 0 || inHand || slices.ContainsFunc(info.PriorityGroups, pinned) {
+			return fmt.Errorf("an adapter works on target %s, or did a moment ago: take it out of the adapters' configuration and stop them first", name)
 		}
 	}
 	return nil

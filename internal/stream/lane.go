@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,14 +33,14 @@ type Lane struct {
 	known  bool
 	taken  bool // ownership may have changed since the last message that was handed out
 
-	had    uint64 // sequence in CALLS of the last message that was handed out here
 	broker string // id of the broker's run that the lane works with
 	doubt  *doubt // nil, but from a start of broker or lane to the first open message
 }
 
 type cursor struct {
-	calls uint64 // sequence in CALLS of the last event that ended
-	ends  uint64 // sequence in ONEC of that ending
+	calls uint64    // sequence in CALLS of the last event that ended
+	ends  uint64    // sequence in ONEC of that ending
+	at    time.Time // of that ending
 }
 
 // Lane opens lane i. Errors: NATS.
@@ -70,6 +71,12 @@ type Message struct {
 	event      call.Event
 	broken     error
 	taken      bool
+	letter     uint64 // the dead letter that this message was sent again for
+}
+
+func letterOf(h nats.Header) uint64 {
+	number, _ := strconv.ParseUint(h.Get(HeaderLetter), 10, 64) // 0 is no letter's number
+	return number
 }
 
 // Event is what happened. It is empty where Broken is set.
@@ -116,7 +123,7 @@ func (l *Lane) pull(ctx context.Context) (jetstream.Msg, error) {
 			jetstream.PullPriorityGroup(priorityGroup),
 		)
 		if err != nil {
-			return nil, fmt.Errorf("pull from lane %s: %w", l.name, err)
+			return nil, l.stalled(ctx, err)
 		}
 		l.messages = messages
 	}
@@ -124,9 +131,22 @@ func (l *Lane) pull(ctx context.Context) (jetstream.Msg, error) {
 	if err != nil && ctx.Err() == nil {
 		l.messages.Stop()
 		l.messages, l.known = nil, false
-		return nil, fmt.Errorf("pull from lane %s: %w", l.name, err)
+		return nil, l.stalled(ctx, err)
 	}
 	return raw, err
+}
+
+// ErrLaneGone says that the lane is no more: its target was forgotten, or CALLS was removed. The target must be opened
+// anew.
+var ErrLaneGone = errors.New("the lane's consumer is gone")
+
+// stalled is the error of a pull. NATS does not always say that a consumer is gone, so it is looked up.
+func (l *Lane) stalled(ctx context.Context, err error) error {
+	_, missing := l.target.calls.Consumer(ctx, consumerName(l.target.o.Name, l.name))
+	if errors.Is(missing, jetstream.ErrConsumerNotFound) || errors.Is(missing, jetstream.ErrStreamNotFound) {
+		return fmt.Errorf("pull from lane %s: %w: %w", l.name, ErrLaneGone, err)
+	}
+	return fmt.Errorf("pull from lane %s: %w", l.name, err)
 }
 
 // look decides whether a message is this lane's and still open; nil and no error mean that it has been dealt with.
@@ -135,7 +155,7 @@ func (l *Lane) look(ctx context.Context, raw jetstream.Msg) (*Message, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lane %s: %w", l.name, err)
 	}
-	l.watchOwnership(raw, meta)
+	l.watchOwnership(ctx, raw, meta)
 	site, line := laneKey(raw.Headers())
 	if LaneOf(site, line, l.target.set.Lanes) != l.index {
 		return nil, raw.Ack()
@@ -151,17 +171,16 @@ func (l *Lane) look(ctx context.Context, raw jetstream.Msg) (*Message, error) {
 	if wait, yes := l.doubtful(meta); yes {
 		return nil, raw.NakWithDelay(max(wait, time.Millisecond))
 	}
-	l.had = meta.Sequence.Stream
 	m := &Message{
 		lane: l, raw: raw, broker: l.broker, sequence: meta.Sequence.Stream, delivery: meta.Sequence.Consumer,
-		deliveries: meta.NumDelivered, taken: l.taken,
+		deliveries: meta.NumDelivered, taken: l.taken, letter: letterOf(raw.Headers()),
 	}
 	l.taken = false
 	m.event, m.broken = Decode(raw.Data())
 	return m, nil
 }
 
-func (l *Lane) watchOwnership(raw jetstream.Msg, meta *jetstream.MsgMetadata) {
+func (l *Lane) watchOwnership(ctx context.Context, raw jetstream.Msg, meta *jetstream.MsgMetadata) {
 	pin, reconnects := raw.Headers().Get("Nats-Pin-Id"), l.target.nc.Stats().Reconnects
 	if pin != l.pin || reconnects != l.reconnects {
 		l.pin, l.reconnects, l.known, l.taken = pin, reconnects, false, true
@@ -169,7 +188,7 @@ func (l *Lane) watchOwnership(raw jetstream.Msg, meta *jetstream.MsgMetadata) {
 	if meta.NumDelivered > 1 {
 		l.known = false
 	}
-	l.watchBroker()
+	l.watchBroker(ctx)
 }
 
 func (l *Lane) endings() string { return endingSubject("*", l.target.o.Name, l.name) }
@@ -187,16 +206,19 @@ func (l *Lane) readCursor(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the last ending of lane %s: %w", l.name, err)
 	}
-	// An operator's retry removes a dead letter; what had ended then has ended still.
-	l.cursor = cursor{calls: max(l.cursor.calls, last.Sequence), ends: last.stored}
+	l.cursor = cursor{calls: last.Sequence, ends: last.stored, at: last.Time}
 	l.known = true
 	return nil
 }
 
 // Recall tells the lane's endings since a point in time, oldest first. A new owner learns from it what its lines were
-// told last.
+// told last. What an operator sent again is left out: it says nothing of what goes on now.
 func (l *Lane) Recall(ctx context.Context, since time.Time, tell func(call.Event, verdict.Kind)) error {
-	return readEndings(ctx, l.target.ends, l.endings(), &since, func(e Ended) { tell(e.Event, e.Kind) })
+	return readEndings(ctx, l.target.ends, l.endings(), &since, func(e Ended) {
+		if !e.Again {
+			tell(e.Event, e.Kind)
+		}
+	})
 }
 
 // Pause stops pulling: nothing is delivered until the next Next. What arrived in the meantime is handed back.
@@ -264,10 +286,12 @@ func (m *Message) Later(after time.Duration) error {
 // another owner was faster, and this ending is dropped, so that each event has exactly one for each target. It tries
 // until ctx ends; trouble is told on the way. Errors: ctx's.
 func (m *Message) End(ctx context.Context, e verdict.Ending, trouble func(error)) (ended bool, err error) {
+	now := time.Now().UTC()
 	for wait := 250 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
-		ended, err = m.end(ctx, e)
+		ended, err = m.end(ctx, e, now)
 		if err == nil {
-			return ended, m.raw.Ack()
+			m.settled(ctx, trouble)
+			return ended, nil
 		}
 		trouble(err)
 		_ = m.raw.InProgress() // keeps it here: called again it would reach 1C twice
@@ -279,7 +303,19 @@ func (m *Message) End(ctx context.Context, e verdict.Ending, trouble func(error)
 	}
 }
 
-func (m *Message) end(ctx context.Context, e verdict.Ending) (bool, error) {
+// settled acknowledges a message that has its ending, and removes the dead letter that it was sent again for. An
+// acknowledgement that is lost with the connection is made up for by the cursor.
+func (m *Message) settled(ctx context.Context, trouble func(error)) {
+	if m.letter != 0 {
+		err := m.lane.target.ends.DeleteMsg(ctx, m.letter)
+		if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+			trouble(fmt.Errorf("dead letter %d has ended anew and could not be removed: %w", m.letter, err))
+		}
+	}
+	_ = m.raw.Ack()
+}
+
+func (m *Message) end(ctx context.Context, e verdict.Ending, now time.Time) (bool, error) {
 	l := m.lane
 	if !l.known {
 		if err := l.readCursor(ctx); err != nil {
@@ -287,21 +323,22 @@ func (m *Message) end(ctx context.Context, e verdict.Ending) (bool, error) {
 		}
 	}
 	if m.sequence <= l.cursor.calls {
-		return false, nil
+		// Ours, whose PubAck came too late, has the time that we gave it.
+		return m.sequence == l.cursor.calls && l.cursor.at.Equal(now), nil
 	}
-	stored, err := l.store(ctx, m, e)
+	stored, err := l.store(ctx, m, e, now)
 	if err != nil {
 		l.known = false // wrong last sequence, or an answer that never came: look before the next try
 		return false, err
 	}
-	l.cursor = cursor{calls: m.sequence, ends: stored}
+	l.cursor = cursor{calls: m.sequence, ends: stored, at: now}
 	return true, nil
 }
 
 // store writes the ending only if the lane's last ending is the one that we know: of two owners one wins.
-func (l *Lane) store(ctx context.Context, m *Message, e verdict.Ending) (uint64, error) {
+func (l *Lane) store(ctx context.Context, m *Message, e verdict.Ending, now time.Time) (uint64, error) {
 	data, err := encodeEnding(Ended{
-		Ending: e, Event: m.event, Sequence: m.sequence, Target: l.target.o.Name, Lane: l.name, Time: time.Now().UTC(),
+		Ending: e, Event: m.event, Sequence: m.sequence, Target: l.target.o.Name, Lane: l.name, Time: now, Again: m.Again(),
 	})
 	if err != nil {
 		return 0, err

@@ -28,6 +28,8 @@ const (
 const (
 	HeaderLine = "Callbus-Line" // percent-encoded
 	HeaderSite = "Callbus-Site" // percent-encoded, absent where there is no site
+	// HeaderLetter is on what an operator sends again: the number of the dead letter, which goes when it has ended anew.
+	HeaderLetter = "Callbus-Dead-Letter"
 )
 
 var plainToken = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)

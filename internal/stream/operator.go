@@ -54,10 +54,6 @@ func FindDeadLetter(ctx context.Context, nc *nats.Conn, number uint64) (DeadLett
 	if err != nil {
 		return DeadLetter{}, err
 	}
-	return findDead(ctx, ends, number)
-}
-
-func findDead(ctx context.Context, ends jetstream.Stream, number uint64) (DeadLetter, error) {
 	raw, err := ends.GetMsg(ctx, number)
 	if errors.Is(err, jetstream.ErrMsgNotFound) || number == 0 {
 		return DeadLetter{}, ErrNoDeadLetter
@@ -72,37 +68,64 @@ func findDead(ctx context.Context, ends jetstream.Stream, number uint64) (DeadLe
 	return DeadLetter{Ended: e, Number: raw.Sequence}, nil
 }
 
-// Retry sends a dead letter to its target once more, behind what waits there, and removes the letter: the event ends
-// anew. The id of the message is made of the letter's number, so that asking twice sends once. Errors:
-// ErrNoDeadLetter, NATS.
+// ErrOnItsWay says that a dead letter has been sent again already and waits for its new ending.
+var ErrOnItsWay = errors.New("it has been sent again already, and waits for its target")
+
+// Retry sends a dead letter to its target once more, behind what waits there. The letter goes when the event has ended
+// anew. Errors: ErrNoDeadLetter, ErrOnItsWay, the target has been forgotten, NATS.
 func Retry(ctx context.Context, nc *nats.Conn, number uint64) error {
 	js, err := jetstream.New(nc)
 	if err != nil {
 		return err
 	}
-	ends, err := endingsOf(ctx, nc)
-	if err != nil {
-		return err
-	}
-	letter, err := findDead(ctx, ends, number)
+	letter, err := FindDeadLetter(ctx, nc, number)
 	if err != nil {
 		return err
 	}
 	if !letter.Event.Type.Known() {
 		return fmt.Errorf("dead letter %d holds no event: %s", number, letter.Why)
 	}
+	if err := takesAgain(ctx, js, letter); err != nil {
+		return fmt.Errorf("dead letter %d: %w", number, err)
+	}
 	m, err := encode(AgainSubject(letter.Target, letter.Event.Type), letter.Event)
 	if err != nil {
 		return err
 	}
-	id := letter.Event.ID + ".again." + strconv.FormatUint(number, 10)
-	if _, err := js.PublishMsg(ctx, m, jetstream.WithMsgID(id), jetstream.WithExpectStream(Calls)); err != nil {
+	name := strconv.FormatUint(number, 10)
+	m.Header.Set(HeaderLetter, name)
+	if _, err := js.PublishMsg(ctx, m, jetstream.WithMsgID(letter.Event.ID+".again."+name), jetstream.WithExpectStream(Calls)); err != nil {
 		return fmt.Errorf("send dead letter %d again: %w", number, err)
 	}
-	if err := ends.DeleteMsg(ctx, number); err != nil {
-		return fmt.Errorf("dead letter %d is on its way again, but could not be removed: %w", number, err)
-	}
 	return nil
+}
+
+// takesAgain is an error where nobody would take the letter's event, or where it waits already.
+func takesAgain(ctx context.Context, js jetstream.JetStream, letter DeadLetter) error {
+	registry, err := js.KeyValue(ctx, bucket)
+	if err != nil {
+		return fmt.Errorf("open the registry of targets: %w", err)
+	}
+	set, _, err := readSet(ctx, registry, letter.Target)
+	if err != nil {
+		return err
+	}
+	if set.Lanes == 0 {
+		return fmt.Errorf("its target %s has been forgotten: nobody would take it", letter.Target)
+	}
+	calls, err := js.Stream(ctx, Calls)
+	if err != nil {
+		return fmt.Errorf("look at stream %s: %w", Calls, err)
+	}
+	waits := false
+	again := jetstream.ConsumerConfig{FilterSubject: AgainSubject(letter.Target, "*")}
+	err = readAll(ctx, calls, again, func(m jetstream.Msg, _ uint64) {
+		waits = waits || letterOf(m.Headers()) == letter.Number
+	})
+	if err == nil && waits {
+		return ErrOnItsWay
+	}
+	return err
 }
 
 func endingsOf(ctx context.Context, nc *nats.Conn) (jetstream.Stream, error) {

@@ -141,7 +141,7 @@ func (p *Publisher) through(ctx context.Context, d *door, e call.Event) (call.Ev
 // store returns nil once the message is on disk, and sends the live copy then. A late answer is not a failure: the
 // same id is sent again until the patience is at its end.
 func (p *Publisher) store(ctx context.Context, it *pending) error {
-	for {
+	for late := false; ; late = true {
 		try, cancel := context.WithTimeout(ctx, oneTry)
 		_, err := p.js.PublishMsg(try, it.msg, jetstream.WithRetryAttempts(0))
 		cancel()
@@ -150,6 +150,8 @@ func (p *Publisher) store(ctx context.Context, it *pending) error {
 			// At most once, to whoever watches one line: the stream has it.
 			_ = p.nc.PublishMsg(&nats.Msg{Subject: it.live, Header: it.msg.Header, Data: it.msg.Data})
 			return nil
+		case refused(err) && late:
+			return fmt.Errorf("%w; then: %w", ErrUnsettled, err) // the try before may have been stored
 		case refused(err):
 			return fmt.Errorf("store the event: %w", err)
 		case ctx.Err() != nil:

@@ -2,6 +2,7 @@ package stream_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -424,21 +425,117 @@ func TestADeadLetterIsFoundAndSentOnceMore(t *testing.T) {
 	if collect(); len(letters) != 1 || letters[0].Why != "1C refused: Ошибка" || letters[0].Event.ID != sent.ID {
 		t.Fatalf("dead letters %+v, want the one", letters)
 	}
-	if err := stream.Retry(ctx(t), nc, letters[0].Number); err != nil {
+	number := letters[0].Number
+	if err := stream.Retry(ctx(t), nc, number); err != nil {
 		t.Fatal(err)
+	}
+	if err := stream.Retry(ctx(t), nc, number); !errors.Is(err, stream.ErrOnItsWay) {
+		t.Errorf("a second retry while the first waits: %v, want ErrOnItsWay", err)
 	}
 	m := next(t, l)
 	if !m.Again() || m.Event().ID != sent.ID {
 		t.Errorf("again %v, id %s: want the same event once more", m.Again(), m.Event().ID)
 	}
-	if !end(t, m, verdict.Done()) {
-		t.Error("its new ending was refused")
+	ended, err := m.End(ctx(t), verdict.Ending{Verdict: verdict.Done()}, func(err error) { t.Errorf("trouble: %v", err) })
+	if !ended || err != nil {
+		t.Errorf("its new ending was refused (%v)", err)
 	}
 	if collect(); len(letters) != 0 {
 		t.Errorf("dead letters %+v after the retry, want none", letters)
 	}
-	if err := stream.Retry(ctx(t), nc, 1); err == nil {
-		t.Error("a second retry of the letter was taken")
+	if err := stream.Retry(ctx(t), nc, number); !errors.Is(err, stream.ErrNoDeadLetter) {
+		t.Errorf("a retry of what has ended anew: %v, want ErrNoDeadLetter", err)
+	}
+}
+
+// Bug: the letter of a forgotten target was sent to a subject that nobody reads, and removed.
+func TestALetterThatNobodyWouldTakeStays(t *testing.T) {
+	t.Parallel()
+	nc := natstest.Start(t).Declared()
+	publish(t, publisher(t, nc), "101", 1)
+	l := lane(t, target(t, nc, "main", 1), 0)
+	end(t, next(t, l), verdict.Never("1C refused"))
+	if err := l.Close(ctx(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.ForgetTarget(ctx(t), nc, "main"); err != nil {
+		t.Fatal(err)
+	}
+	left := 0
+	if err := stream.DeadLetters(ctx(t), nc, func(d stream.DeadLetter) {
+		left++
+		if err := stream.Retry(ctx(t), nc, d.Number); err == nil || !strings.Contains(err.Error(), "forgotten") {
+			t.Errorf("retry: %v, want that the target has been forgotten", err)
+		}
+	}); err != nil || left != 1 {
+		t.Errorf("%d letters (%v), want 1", left, err)
+	}
+}
+
+// Bug: an office that renamed its only target, as the messages told it to, had its whole store ring again.
+func TestARenamedTargetDoesNotReplayTheStore(t *testing.T) {
+	t.Parallel()
+	nc := natstest.Start(t).Declared()
+	p := publisher(t, nc)
+	publish(t, p, "101", 1)
+	l := lane(t, target(t, nc, "main", 1), 0)
+	end(t, next(t, l), verdict.Done())
+	if err := l.Close(ctx(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.ForgetTarget(ctx(t), nc, "main"); err != nil {
+		t.Fatal(err)
+	}
+	renamed := lane(t, target(t, nc, "buh", 1), 0)
+	publish(t, p, "101", 2)
+	if got := next(t, renamed).Event().CallID; got != "2" {
+		t.Errorf("call %s came first, want 2", got)
+	}
+}
+
+// Bug: after somebody had removed CALLS and ingest had made it anew, events that were answered 200 were taken for ended.
+func TestAStreamThatWasMadeAnewBeginsAtItsBeginning(t *testing.T) {
+	t.Parallel()
+	nc := natstest.Start(t).Declared()
+	p := publisher(t, nc)
+	l := lane(t, target(t, nc, "main", 1), 0)
+	for i := range 3 {
+		publish(t, p, "101", i)
+		end(t, next(t, l), verdict.Done())
+	}
+	js, _ := jetstream.New(nc)
+	if err := js.DeleteStream(ctx(t), stream.Calls); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.DeclareIngest(ctx(t), js, natstest.Room, 1); err != nil {
+		t.Fatal(err)
+	}
+	publish(t, p, "101", 7)
+	if _, err := l.Next(ctx(t)); !errors.Is(err, stream.ErrLaneGone) {
+		t.Errorf("the old lane: %v, want ErrLaneGone", err)
+	}
+	m := next(t, lane(t, target(t, nc, "main", 1), 0))
+	if m.Event().CallID != "7" || !end(t, m, verdict.Done()) {
+		t.Errorf("call %s came from the new stream, want 7 and its ending", m.Event().CallID)
+	}
+}
+
+// Bug: a target was forgotten although an adapter had its message in hand, because its pin had run out.
+func TestATargetWithAMessageInHandIsNotForgotten(t *testing.T) {
+	t.Parallel()
+	nc := natstest.Start(t).Declared()
+	publish(t, publisher(t, nc), "101", 1)
+	tg, _, err := stream.OpenTarget(ctx(t), nc, stream.TargetOptions{Name: "main", Sessions: 1, AckWait: 30 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := lane(t, tg, 0)
+	next(t, l)
+	if err := l.Close(ctx(t)); err != nil { // unpinned, and no pull waits: only the message tells
+		t.Fatal(err)
+	}
+	if err := stream.ForgetTarget(ctx(t), nc, "main"); err == nil || !strings.Contains(err.Error(), "an adapter works") {
+		t.Errorf("forget: %v, want a refusal", err)
 	}
 }
 
@@ -505,8 +602,12 @@ func TestTheJanitorTakesOnlyWhatEveryTargetHasEnded(t *testing.T) {
 	if err := lc.Close(ctx(t)); err != nil {
 		t.Fatal(err)
 	}
-	if err := stream.ForgetTarget(ctx(t), nc, "crm"); err != nil {
-		t.Fatal(err)
+	// What the lane handed back counts as in hand for AckWait.
+	for err := stream.ForgetTarget(ctx(t), nc, "crm"); err != nil; err = stream.ForgetTarget(ctx(t), nc, "crm") {
+		if !strings.Contains(err.Error(), "a moment ago") {
+			t.Fatal(err)
+		}
+		time.Sleep(100 * time.Millisecond)
 	}
 	sweep()
 	if used := stored().Bytes; used > natstest.Room/100*80 {

@@ -16,6 +16,9 @@ type LaneSet struct {
 	Generation int    `json:"generation"` // counts the changes of Lanes; part of the consumers' names
 	Lanes      int    `json:"lanes"`      // = calls at once in the target; 0: the target has been forgotten
 	From       uint64 `json:"from"`       // sequence in CALLS that the target starts at
+	// Calls is when CALLS was created. One that was removed and made anew counts from 1 again: the cursors of the old one
+	// would take what is new for ended.
+	Calls time.Time `json:"calls"`
 }
 
 // TargetOptions describe one target to the stream.
@@ -37,7 +40,7 @@ type Target struct {
 	ends  jetstream.Stream
 	set   LaneSet
 
-	outage outage
+	link *link
 }
 
 // ErrNoCalls says that nobody has created CALLS yet: ingest owns it.
@@ -73,9 +76,12 @@ func OpenTarget(ctx context.Context, nc *nats.Conn, o TargetOptions) (*Target, [
 		differences = append(differences, fmt.Sprintf(
 			"target %s keeps its %d sessions (lanes), not the %d asked for: a change needs the order of all lines kept", o.Name, t.set.Lanes, o.Sessions))
 	}
-	t.outage.watch(nc)
+	t.link = watchLink(nc)
 	return t, differences, nil
 }
+
+// Close ends the target's watch over the connection. Its lanes must have been closed before.
+func (t *Target) Close() { t.link.close() }
 
 // Set is the set of lanes in force.
 func (t *Target) Set() LaneSet { return t.set }
@@ -91,11 +97,11 @@ func (t *Target) join(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if is.Lanes > 0 {
+		if is.Lanes > 0 && is.Calls.Equal(t.calls.CachedInfo().Created) {
 			t.set = is
 			return nil
 		}
-		first, err := t.firstSet(ctx, registry, is.Generation)
+		first, err := t.firstSet(ctx, registry, is)
 		if err != nil {
 			return err
 		}
@@ -107,32 +113,49 @@ func (t *Target) join(ctx context.Context) error {
 	}
 }
 
-// firstSet is what a target starts with that is new, or that was forgotten in some generation. The generation goes on,
-// because the endings of the lanes before are still there: they would be taken for the new lanes' cursors.
-func (t *Target) firstSet(ctx context.Context, registry jetstream.KeyValue, forgotten int) (LaneSet, error) {
-	set := LaneSet{Generation: forgotten + 1, Lanes: t.o.Sessions, From: 1}
-	others, err := setsInForce(ctx, registry)
+// firstSet is what a target starts with that is new, that was forgotten, or whose CALLS is another one now. The
+// generation goes on, because the endings of the lanes before are still there: they would be taken for the new lanes'
+// cursors.
+func (t *Target) firstSet(ctx context.Context, registry jetstream.KeyValue, was LaneSet) (LaneSet, error) {
+	info, err := t.calls.Info(ctx)
+	if err != nil {
+		return was, fmt.Errorf("look at stream %s: %w", Calls, err)
+	}
+	set := LaneSet{Generation: was.Generation + 1, Lanes: t.o.Sessions, From: 1, Calls: info.Created}
+	later, err := laterTarget(ctx, registry)
 	if err != nil {
 		return set, err
 	}
-	if t.o.From == "now" || t.o.From == "" && (len(others) > 0 || forgotten > 0) {
-		info, err := t.calls.Info(ctx)
-		if err != nil {
-			return set, fmt.Errorf("look at stream %s: %w", Calls, err)
-		}
+	// Of a CALLS that was made anew a target in force has seen nothing yet.
+	if t.o.From == "now" || t.o.From == "" && later && was.Lanes == 0 {
 		set.From = info.State.LastSeq + 1
 	}
 	return set, nil
 }
 
-// setsInForce are the targets of the registry but for those that were forgotten.
-func setsInForce(ctx context.Context, registry jetstream.KeyValue) (map[string]LaneSet, error) {
+// laterTarget reports whether the store has or had a target: a new name, or a forgotten one, is no first target.
+func laterTarget(ctx context.Context, registry jetstream.KeyValue) (bool, error) {
+	names, err := targetNames(ctx, registry)
+	return len(names) > 0, err
+}
+
+// targetNames are the registry's entries, those of forgotten targets among them.
+func targetNames(ctx context.Context, registry jetstream.KeyValue) (names []string, err error) {
 	lister, err := registry.ListKeys(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list the targets: %w", err)
 	}
-	sets := map[string]LaneSet{}
 	for name := range lister.Keys() {
+		names = append(names, name)
+	}
+	return names, nil
+}
+
+// setsInForce are the targets of the registry but for those that were forgotten.
+func setsInForce(ctx context.Context, registry jetstream.KeyValue) (map[string]LaneSet, error) {
+	names, err := targetNames(ctx, registry)
+	sets := map[string]LaneSet{}
+	for _, name := range names {
 		set, _, err := readSet(ctx, registry, name)
 		if err != nil {
 			return nil, err
@@ -141,7 +164,7 @@ func setsInForce(ctx context.Context, registry jetstream.KeyValue) (map[string]L
 			sets[name] = set
 		}
 	}
-	return sets, nil
+	return sets, err
 }
 
 // readSet reads a target's entry; one that is not there is the zero set with revision 0.

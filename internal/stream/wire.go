@@ -125,13 +125,14 @@ type Ended struct {
 	Target   string
 	Lane     string
 	Time     time.Time
+	Again    bool   // an operator sent the event once more
 	stored   uint64 // of the ending in its own stream
 }
 
 func encodeEnding(e Ended) ([]byte, error) {
 	return toJSON(&callsv1.Ending{
 		Event: toProto(e.Event), Sequence: e.Sequence, Target: e.Target, Lane: e.Lane, Kind: e.Kind.String(),
-		Attempts: uint32(e.Attempts), Reason: e.Why, Answer: e.Answer, Unsure: e.Unsure, Time: timestamppb.New(e.Time),
+		Attempts: uint32(e.Attempts), Reason: e.Why, Answer: e.Answer, Unsure: e.Unsure, Time: timestamppb.New(e.Time), Again: e.Again,
 	})
 }
 
@@ -150,7 +151,7 @@ func decodeEnding(data []byte, stored uint64) (Ended, error) {
 			Attempts: int(p.GetAttempts()), Answer: p.GetAnswer(), Unsure: p.GetUnsure(),
 		},
 		Event: fromProto(p.GetEvent()), Sequence: p.GetSequence(), Target: p.GetTarget(), Lane: p.GetLane(),
-		Time: p.GetTime().AsTime(), stored: stored,
+		Time: p.GetTime().AsTime(), Again: p.GetAgain(), stored: stored,
 	}, nil
 }
 

@@ -174,7 +174,7 @@ func (t *Target) client() (*onec.Client, error) {
 	}
 	c, err := onec.New(onec.Config{
 		URL: t.URL, User: t.User, Password: password, Operation: t.Operation, SOAP12: t.SOAP12, Timeout: t.Timeout,
-		Sessions: t.Sessions, Parameters: t.Parameters, Lines: t.Lines,
+		Parameters: t.Parameters, Lines: t.Lines,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("target %q: %w", t.Name, err)

@@ -71,20 +71,35 @@ func (s *service) runAll(ctx context.Context) {
 	wg.Wait()
 }
 
-// run opens the target on the stream, describes 1C, and delivers. Each of them may have to wait for the other side to
-// appear.
+// run works on the target until ctx ends. Where its lanes go away (somebody forgot the target, or removed CALLS) it is
+// opened anew.
 func (w *work) run(ctx context.Context) {
 	defer w.client.Close()
-	lanes := untilDone(ctx, w.log, "stream.away: looking again", w.open)
-	if lanes == nil {
+	for ctx.Err() == nil {
+		w.session(ctx)
+	}
+}
+
+// session opens the target on the stream, describes 1C, and delivers. Each of them may have to wait for the other side
+// to appear.
+func (w *work) session(ctx context.Context) {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	opened := untilDone(ctx, w.log, "stream.away: looking again", w.open)
+	if opened == nil {
 		return
 	}
+	defer opened.target.Close()
 	plan := untilDone(ctx, w.log, "target.away at the start: events wait in the store; looking again", w.describe)
 	if plan == nil {
 		return
 	}
 	for _, line := range plan.Lines() {
 		w.log.Info().Msg("target.plan: " + line)
+	}
+	var lanes []deliver.Lane
+	for _, l := range opened.lanes {
+		lanes = append(lanes, lane{Lane: l, gone: end})
 	}
 	d := deliver.New(deliver.Options{
 		Target: w.target.Name, Timeout: w.target.Timeout, FreshFor: w.target.FreshFor, Number: onec.EventNumber,
@@ -133,8 +148,14 @@ func untilDone[T any](ctx context.Context, log zerolog.Logger, trouble string, t
 	return done
 }
 
+// opened is a target on the stream.
+type opened struct {
+	target *stream.Target
+	lanes  []*stream.Lane
+}
+
 // open declares the target and opens its lanes.
-func (w *work) open(ctx context.Context) ([]deliver.Lane, error) {
+func (w *work) open(ctx context.Context) (*opened, error) {
 	if !w.nc.IsConnected() {
 		return nil, stream.ErrAway
 	}
@@ -146,26 +167,34 @@ func (w *work) open(ctx context.Context) ([]deliver.Lane, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, d := range differences {
-		w.log.Warn().Msg("stream: " + d)
-	}
-	var lanes []deliver.Lane
+	o := &opened{target: target}
 	for i := range target.Set().Lanes {
 		l, err := target.Lane(ctx, i)
 		if err != nil {
+			target.Close()
 			return nil, err
 		}
-		lanes = append(lanes, lane{l})
+		o.lanes = append(o.lanes, l)
 	}
-	return lanes, nil
+	for _, d := range differences {
+		w.log.Warn().Msg("stream: " + d)
+	}
+	return o, nil
 }
 
-// lane fits a stream's lane to what deliver asks for: Go does not see that a *stream.Message is a deliver.Message.
-type lane struct{ *stream.Lane }
+// lane fits a stream's lane to what deliver asks for: Go does not see that a *stream.Message is a deliver.Message. A
+// lane that is gone ends the session.
+type lane struct {
+	*stream.Lane
+	gone func()
+}
 
 // Next implements deliver.Lane.
 func (l lane) Next(ctx context.Context) (deliver.Message, error) {
 	m, err := l.Lane.Next(ctx)
+	if errors.Is(err, stream.ErrLaneGone) {
+		l.gone()
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -316,7 +316,9 @@ type Ending struct {
 	// An earlier try may have been processed: its answer was never recorded.
 	Unsure bool `protobuf:"varint,9,opt,name=unsure,proto3" json:"unsure,omitempty"`
 	// UTC, when it ended.
-	Time          *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=time,proto3" json:"time,omitempty"`
+	Time *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=time,proto3" json:"time,omitempty"`
+	// An operator sent the event once more.
+	Again         bool `protobuf:"varint,11,opt,name=again,proto3" json:"again,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -421,6 +423,13 @@ func (x *Ending) GetTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Ending) GetAgain() bool {
+	if x != nil {
+		return x.Again
+	}
+	return false
+}
+
 var File_calls_v1_calls_proto protoreflect.FileDescriptor
 
 const file_calls_v1_calls_proto_rawDesc = "" +
@@ -447,7 +456,7 @@ const file_calls_v1_calls_proto_rawDesc = "" +
 	"\x03mac\x18\x01 \x01(\tR\x03mac\x12\x0e\n" +
 	"\x02ip\x18\x02 \x01(\tR\x02ip\x12\x14\n" +
 	"\x05model\x18\x03 \x01(\tR\x05model\x12\x1a\n" +
-	"\bfirmware\x18\x04 \x01(\tR\bfirmware\"\xab\x02\n" +
+	"\bfirmware\x18\x04 \x01(\tR\bfirmware\"\xc1\x02\n" +
 	"\x06Ending\x121\n" +
 	"\x05event\x18\x01 \x01(\v2\x1b.callbus.calls.v1.CallEventR\x05event\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12\x16\n" +
@@ -459,7 +468,8 @@ const file_calls_v1_calls_proto_rawDesc = "" +
 	"\x06answer\x18\b \x01(\tR\x06answer\x12\x16\n" +
 	"\x06unsure\x18\t \x01(\bR\x06unsure\x12.\n" +
 	"\x04time\x18\n" +
-	" \x01(\v2\x1a.google.protobuf.TimestampR\x04timeB3Z1github.com/callbus/callbus/proto/calls/v1;callsv1b\x06proto3"
+	" \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x14\n" +
+	"\x05again\x18\v \x01(\bR\x05againB3Z1github.com/callbus/callbus/proto/calls/v1;callsv1b\x06proto3"
 
 var (
 	file_calls_v1_calls_proto_rawDescOnce sync.Once
