@@ -16,6 +16,7 @@ import (
 	"github.com/callbus/callbus/internal/call"
 	"github.com/callbus/callbus/internal/natstest"
 	"github.com/callbus/callbus/internal/stream"
+	"github.com/callbus/callbus/internal/verdict"
 )
 
 // deafProxy stands between a publisher and the server, and swallows the server's answers when it is told to.
@@ -93,6 +94,29 @@ func TestAnEventWhoseAnswerWasLostStandsBeforeTheNextOneAndOnce(t *testing.T) {
 
 	if got := stored(t, direct); got != "1 2 3" {
 		t.Errorf("stored calls %q, want 1 2 3: each once, in order", got)
+	}
+}
+
+// Bug: an ending whose PubAck came too late was taken for another adapter's, and the delivery was told nowhere.
+func TestAnEndingWhoseAnswerWasLostIsStillOurs(t *testing.T) {
+	t.Parallel()
+	server := natstest.Start(t)
+	direct := server.Declared()
+	proxy := newDeafProxy(t, server.URL())
+	nc, err := stream.Connect(stream.ConnectOptions{Name: "deaf", URL: "nats://" + proxy.Addr().String(), Creds: server.Creds()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	publish(t, publisher(t, direct), "101", 1)
+	m := next(t, lane(t, slowTarget(t, nc), 0))
+	proxy.deaf.Store(true)
+	ended, err := m.End(ctx(t), verdict.Ending{Verdict: verdict.Done()}, func(error) { proxy.deaf.Store(false) })
+	if !ended || err != nil {
+		t.Errorf("ended %v (%v): nobody else was there", ended, err)
+	}
+	if n := endings(t, direct); n != 1 {
+		t.Errorf("%d endings, want 1", n)
 	}
 }
 

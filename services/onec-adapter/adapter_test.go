@@ -189,6 +189,44 @@ func TestAdaptersThatComeAndGoKeepTheOrderAndTheSessions(t *testing.T) {
 	}
 }
 
+// Bug: the adapter of a target that somebody had forgotten worked on nothing until it was restarted, and was ready.
+func TestATargetForgottenUnderAnAdapterIsOpenedAnew(t *testing.T) {
+	t.Parallel()
+	server := natstest.Start(t)
+	nc := server.Declared()
+	s := standin(t, onectest.Options{})
+	url := s.URL()
+	s.Close()
+	a := run(t, server, single(url, 1)) // 1C is away, so nothing is pulled yet: nobody is seen to work on the target
+	eventually(t, "1C is missed", func() bool { return strings.Contains(a.log.String(), "target.away at the start") })
+	if err := stream.ForgetTarget(context.Background(), nc, "main"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Start(strings.Split(strings.TrimPrefix(url, "http://"), "/")[0]); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "an event reaches 1C", func() bool {
+		publish(t, nc, 1, 1)
+		return len(s.Calls()) > 0
+	})
+}
+
+// Bug: with fewer sessions asked for than the set in force has lanes, the lanes queued for the connections, and one
+// hanging line made healthy ones time out.
+func TestFewerSessionsThanLanesStarveNobody(t *testing.T) {
+	t.Parallel()
+	server := natstest.Start(t)
+	nc := server.Declared()
+	s := standin(t, onectest.Options{Behaviour: onectest.ForLines(onectest.Hang(), "100")})
+	run(t, server, single(s.URL(), 4)).stop() // declares four lanes
+	a := run(t, server, single(s.URL(), 1))
+	publish(t, nc, 8, 1)
+	eventually(t, "every event has its ending", func() bool { return endings(t, nc) == 8 })
+	if log := a.log.String(); strings.Count(log, "call.delivered") != 7 || strings.Contains(log, "cannot be reached") {
+		t.Errorf("want 7 deliveries and one dead letter, got:\n%s", log)
+	}
+}
+
 func TestABrokenTargetDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	server := natstest.Start(t)
