@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nkeys"
@@ -41,7 +42,23 @@ func newKey(path string) ([]byte, error) {
 		return nil, err
 	}
 	text := fmt.Appendf(nil, "-----BEGIN USER NKEY SEED-----\n%s\n------END USER NKEY SEED------\n", seed)
-	return text, os.WriteFile(path, text, 0o600)
+	return text, writeWhole(path, text)
+}
+
+// writeWhole leaves the file whole or not there: half a key after a power cut would lock everybody out.
+func writeWhole(path string, text []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), CredsFile+".*") // mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		err = errors.Join(err, os.Remove(f.Name()))
+	}
+	return err
 }
 
 // admitGuests lets clients without credentials in: they hear calls, and can do nothing else. Nobody holds the guests'

@@ -21,6 +21,7 @@ import (
 	"github.com/callbus/callbus/internal/config"
 	"github.com/callbus/callbus/internal/lifecycle"
 	"github.com/callbus/callbus/internal/stream"
+	"github.com/callbus/callbus/services/ingest"
 )
 
 // clock is how a time of day is printed.
@@ -55,15 +56,47 @@ func (l *line) run(flags []string, work func(context.Context, *nats.Conn) error)
 	}
 	ctx, stop := lifecycle.Signals(context.Background())
 	defer stop()
-	nc, err := l.connect(ctx)
-	if err != nil {
-		return l.fail(1, err)
-	}
-	defer nc.Close()
-	if err := work(ctx, nc); err != nil {
+	if err := l.work(ctx, work); err != nil {
 		return l.fail(1, err)
 	}
 	return 0
+}
+
+// work connects to the running callbus, or, where none runs, to the store in its folder.
+func (l *line) work(ctx context.Context, work func(context.Context, *nats.Conn) error) error {
+	nc, err := l.connect(ctx)
+	if err != nil && !l.guest && l.store() {
+		return l.alone(ctx, work)
+	}
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	return work(ctx, nc)
+}
+
+// store reports whether the folder holds a store.
+func (l *line) store() bool {
+	_, err := os.Stat(filepath.Join(l.folder, broker.CredsFile))
+	return err == nil
+}
+
+// alone opens the store itself: some things can only be done while no adapter works, and in the office edition the
+// broker stops with it.
+func (l *line) alone(ctx context.Context, work func(context.Context, *nats.Conn) error) error {
+	b, err := broker.Start(broker.Options{Dir: l.folder, Room: int64(ingest.DefaultStoreMax)})
+	if errors.Is(err, broker.ErrLocked) {
+		return fmt.Errorf("%w, and does not answer at %s", err, l.url)
+	}
+	if err != nil {
+		return err
+	}
+	nc, err := stream.Connect(stream.ConnectOptions{Name: l.fs.Name(), Broker: b})
+	if err == nil {
+		err = work(ctx, nc)
+		nc.Close()
+	}
+	return errors.Join(err, b.Stop())
 }
 
 func (l *line) fail(code int, err error) int {

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -116,6 +117,30 @@ func TestACommandWithoutABrokerSaysSo(t *testing.T) {
 		t.Error("callbus tail without a broker: got exit code 0, want a failure")
 	}
 	rig.Claim(t, "callbus tail without a broker", p.Log.String(), "cannot reach NATS", "is callbus running?")
+}
+
+// In the office edition the broker stops with the adapter, so that a target can only be forgotten in the store itself.
+func TestATargetIsForgottenInTheStoreOfAStoppedOffice(t *testing.T) {
+	data := t.TempDir()
+	office := rig.Start(t, callbusProgram(t), "up", "--data", data, "--http", rig.FreeAddr(t), "--admin", "", "--nats-listen", "off",
+		"--onec-url", "http://"+rig.FreeAddr(t)+"/none")
+	office.Says("target.away at the start")
+	forget := func() *rig.Program {
+		p := rig.Start(t, callbusProgram(t), "targets", "forget", "main", "--data", data, "--nats", "nats://"+rig.FreeAddr(t))
+		return p
+	}
+	running := forget()
+	if err := running.Wait(); err == nil {
+		t.Error("forget while the office runs: got exit code 0, want a refusal")
+	}
+	rig.Claim(t, "forget while the office runs", running.Log.String(), "another Callbus works in this data folder")
+	office.Signal(syscall.SIGTERM)
+	if err := office.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if err := forget().Wait(); err != nil {
+		t.Errorf("forget in the stopped office: %v", err)
+	}
 }
 
 // Without a key NATS refuses by silence: the command would end in a time-out that explains nothing.
