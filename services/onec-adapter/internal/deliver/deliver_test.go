@@ -45,6 +45,7 @@ type fakeMessage struct {
 	again      bool
 	taken      bool
 	notOurs    bool
+	fence      error // what the first question whether it is ours meets with
 	endings    []verdict.Ending
 }
 
@@ -83,22 +84,31 @@ func (l *fakeLane) Next(ctx context.Context) (Message, error) {
 			l.mu.Unlock()
 			return m, nil
 		}
+		look := time.Hour
+		if len(l.waiting) > 0 {
+			look = time.Until(l.waiting[0].after)
+		}
 		l.mu.Unlock()
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case <-time.After(10 * time.Millisecond):
+		case <-time.After(look):
 		}
 	}
 }
 
-func (m *fakeMessage) Event() call.Event                  { return m.event }
-func (m *fakeMessage) Broken() error                      { return m.broken }
-func (m *fakeMessage) Again() bool                        { return m.again }
-func (m *fakeMessage) TakenOver() bool                    { return m.taken }
-func (m *fakeMessage) Sequence() uint64                   { return m.sequence }
-func (m *fakeMessage) Deliveries() int                    { return m.deliveries }
-func (m *fakeMessage) Ours(context.Context) (bool, error) { return !m.notOurs, nil }
+func (m *fakeMessage) Event() call.Event { return m.event }
+func (m *fakeMessage) Broken() error     { return m.broken }
+func (m *fakeMessage) Again() bool       { return m.again }
+func (m *fakeMessage) TakenOver() bool   { return m.taken }
+func (m *fakeMessage) Sequence() uint64  { return m.sequence }
+func (m *fakeMessage) Deliveries() int   { return m.deliveries }
+
+func (m *fakeMessage) Ours(context.Context) (bool, error) {
+	err := m.fence
+	m.fence = nil
+	return !m.notOurs && err == nil, err
+}
 
 func (m *fakeMessage) Later(d time.Duration) error {
 	m.lane.mu.Lock()
@@ -294,6 +304,51 @@ func TestALaneWithoutEventsPassesItsTurnOn(t *testing.T) {
 	})
 }
 
+// Bug: when the target was back, each lane without events held the only waiting one up for a second.
+func TestTenEmptyLanesDoNotHoldAHeadUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lanes := []*fakeLane{newFakeLane("full", event("a", call.Incoming))}
+		for i := range 10 {
+			lanes = append(lanes, newFakeLane(fmt.Sprint(i)))
+		}
+		back, late := time.Now().Add(30*time.Second), time.Duration(-1)
+		o := &fakeOneC{answer: func(int, call.Event) error {
+			if time.Now().Before(back) {
+				return refused
+			}
+			late = time.Since(back)
+			return nil
+		}}
+		deliver(o, time.Minute, 0, lanes...)
+		// The wait that was under way, one turn of an empty lane before the head's, and one after the wait.
+		if late < 0 || late > longestWait+2*probePull {
+			t.Errorf("delivered %v after 1C was back, want at most %v", late, longestWait+2*probePull)
+		}
+	})
+}
+
+func TestALanesFirstEventDoesNotStarveBehindABadHead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bad, worse := newFakeLane("0", event("bad", call.Incoming)), newFakeLane("1", event("worse", call.Incoming))
+		late := newFakeLane("2", event("late", call.Incoming))
+		came := time.Now().Add(time.Minute)
+		all := late.waiting
+		all[0].after = came
+		delay := time.Duration(-1)
+		o := &fakeOneC{answer: func(_ int, e call.Event) error {
+			if e.ID == "late" {
+				delay = time.Since(came)
+				return nil
+			}
+			return refused
+		}}
+		deliver(o, 2*time.Minute, 0, bad, worse, late)
+		if delay < 0 || delay > 2*longestWait+probePull {
+			t.Errorf("the first event of a lane was tried after %v, want at most %v", delay, 2*longestWait+probePull)
+		}
+	})
+}
+
 func TestNothingIsPulledWhileTheTargetIsShut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		idle, full := newFakeLane("0"), newFakeLane("1", event("a", call.Incoming))
@@ -378,6 +433,20 @@ func TestPoisonedHeadsOfAllLanesAreDeadInTheEnd(t *testing.T) {
 	})
 }
 
+// Bug: a fence that could not be asked left the message in the hand, and its lane standing for AckWait.
+func TestAFenceThatCannotBeAskedCostsTheLaneASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newFakeLane("0", event("a", call.Incoming))
+		all := l.waiting
+		all[0].fence = errors.New("nats: timeout")
+		o := &fakeOneC{}
+		deliver(o, 10*time.Second, 0, l)
+		if diff := cmp.Diff([]string{"delivered"}, kinds(all)); diff != "" || o.seen() != "a@1s" {
+			t.Errorf("endings (-want +got):\n%s\ncalls %q, want a@1s", diff, o.seen())
+		}
+	})
+}
+
 func TestWhatIsNotOursIsLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newFakeLane("0", event("a", call.Incoming))
@@ -443,6 +512,18 @@ func TestTheRulesSkip(t *testing.T) {
 		{"what another owner told", 0, func() []call.Event { return []call.Event{event("b", call.Ended)} },
 			[]past{{event("x", call.Incoming), verdict.Delivered}, {event("a", call.Missed), verdict.Delivered}},
 			[]string{"skipped the end of this line's call was told already"}},
+		{"bug: a stale answer of a ring that was told kept the end from 1C", time.Minute, func() []call.Event {
+			return []call.Event{event("a", call.Incoming), old(event("b", call.Answered)), event("c", call.Ended)}
+		}, nil, []string{"delivered", "skipped stale: older than 1m0s", "delivered"}},
+		{"bug: a stale second ring kept the end of the first from 1C", time.Minute, func() []call.Event {
+			return []call.Event{event("a", call.Incoming), old(event("b", call.Incoming)), event("c", call.Ended)}
+		}, nil, []string{"delivered", "skipped stale: older than 1m0s", "delivered"}},
+		{"bug: a stale end counted as told", time.Minute, func() []call.Event {
+			return []call.Event{event("a", call.Incoming), old(event("b", call.Ended)), event("c", call.Ended)}
+		}, nil, []string{"delivered", "skipped stale: older than 1m0s", "delivered"}},
+		{"bug: what another owner could not tell counted as told", 0, func() []call.Event { return []call.Event{event("b", call.Ended)} },
+			[]past{{event("x", call.Incoming), verdict.Delivered}, {event("a", call.Missed), verdict.Dead}},
+			[]string{"delivered"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -466,6 +547,55 @@ func TestWhatAnOperatorSendsAgainGoesPastTheRules(t *testing.T) {
 		all[1].again = true
 		deliver(&fakeOneC{}, 10*time.Second, 0, l)
 		if diff := cmp.Diff([]string{"delivered", "delivered"}, kinds(all)); diff != "" {
+			t.Errorf("endings (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// Bug: an end that 1C refused counted as told, and the next end of the line was kept from 1C.
+func TestADeadEndWasNotTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newFakeLane("0", event("a", call.Incoming), event("b", call.Ended), event("c", call.Missed))
+		all := l.waiting
+		o := &fakeOneC{answer: func(_ int, e call.Event) error {
+			if e.ID == "b" {
+				return fault
+			}
+			return nil
+		}}
+		deliver(o, 10*time.Second, 0, l)
+		if diff := cmp.Diff([]string{"delivered", "dead fault", "delivered"}, kinds(all)); diff != "" {
+			t.Errorf("endings (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// A ring that died of a time-out may have popped up.
+func TestTheEndOfADeadRingIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newFakeLane("0", event("a", call.Ended), event("b", call.Incoming), event("c", call.Ended))
+		all := l.waiting
+		o := &fakeOneC{answer: func(_ int, e call.Event) error {
+			if e.ID == "b" {
+				return timeout
+			}
+			return nil
+		}}
+		deliver(o, 10*time.Second, 0, l)
+		if diff := cmp.Diff([]string{"delivered", "dead time-out", "delivered"}, kinds(all)); diff != "" {
+			t.Errorf("endings (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// Bug: an end of last week, sent again while the line was in a call, kept the end of that call from 1C.
+func TestTheRulesLearnNothingFromWhatAnOperatorSendsAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newFakeLane("0", event("ring", call.Incoming), event("last week", call.Ended), event("end", call.Ended))
+		all := l.waiting
+		all[1].again = true
+		deliver(&fakeOneC{}, 10*time.Second, 0, l)
+		if diff := cmp.Diff([]string{"delivered", "delivered", "delivered"}, kinds(all)); diff != "" {
 			t.Errorf("endings (-want +got):\n%s", diff)
 		}
 	})

@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,9 +15,6 @@ const (
 	// A shut gate lets one lane try after firstWait, then after twice as long, up to longestWait.
 	firstWait   = 1 * time.Second
 	longestWait = 5 * time.Second
-	// longestMute is how long a target that lives and answers nobody is waited for before its messages are blamed again:
-	// the heads of all lanes may be poisoned.
-	longestMute = 10 * time.Minute
 	// probePull is how long a probing lane waits for its head; a lane that has nothing passes its turn on.
 	probePull = 1 * time.Second
 )
@@ -30,12 +28,13 @@ type gate struct {
 	mu         sync.Mutex
 	failures   int // of the target, in a row
 	lastAnswer time.Time
-	mute       *mute // nil: the last call was answered
+	mute       mute
 	shut       bool
 	why        string
 	since      time.Time
 	wait       time.Duration
-	waiting    []chan struct{} // lanes that want to try, longest waiting first
+	waiting    []*turn         // lanes that want to try, longest waiting first
+	headTurn   bool            // the last turn went to a lane with a head
 	probing    bool            // a lane is trying, or the wait is not over
 	timer      *time.Timer     // ends the wait
 	open       context.Context // ends when the gate shuts
@@ -48,12 +47,10 @@ func newGate(log zerolog.Logger) *gate {
 	return g
 }
 
-// mute is a target that lives and answers nobody.
-type mute struct {
-	lane     string // whose message met with it first
-	sequence uint64
-	since    time.Time
-	others   bool // met with it too
+// turn is a lane's wish to try while the gate is shut.
+type turn struct {
+	given chan struct{}
+	head  bool // the lane has an event to try with; others may have none, and find out for probePull
 }
 
 // pass is one lane's leave to pull.
@@ -63,8 +60,9 @@ type pass struct {
 	done  context.CancelFunc
 }
 
-// enter returns at once while the target is open, and waits for the lane's turn to probe while it is shut.
-func (g *gate) enter(ctx context.Context) (pass, error) {
+// enter returns at once while the target is open, and waits for the lane's turn to probe while it is shut. Head says that
+// the lane has an event to try with.
+func (g *gate) enter(ctx context.Context, head bool) (pass, error) {
 	g.mu.Lock()
 	if !g.shut {
 		open := g.open
@@ -73,53 +71,55 @@ func (g *gate) enter(ctx context.Context) (pass, error) {
 		stop := context.AfterFunc(open, cancel)
 		return pass{ctx: pull, done: func() { stop(); cancel() }}, nil
 	}
-	turn := make(chan struct{})
-	g.waiting = append(g.waiting, turn)
+	t := &turn{given: make(chan struct{}), head: head}
+	g.waiting = append(g.waiting, t)
 	g.next()
 	g.mu.Unlock()
 	select {
-	case <-turn:
-		return g.admitted(ctx)
+	case <-t.given:
+		return g.admitted(ctx, head)
 	case <-ctx.Done():
-		g.withdraw(turn)
+		g.withdraw(t)
 		return pass{}, ctx.Err()
 	}
 }
 
 // admitted is called with a turn: either the gate has opened, or this lane probes.
-func (g *gate) admitted(ctx context.Context) (pass, error) {
+func (g *gate) admitted(ctx context.Context, head bool) (pass, error) {
 	g.mu.Lock()
 	shut := g.shut
 	g.mu.Unlock()
 	if !shut {
-		return g.enter(ctx)
+		return g.enter(ctx, head)
 	}
 	pull, cancel := context.WithTimeout(ctx, probePull)
 	return pass{probe: true, ctx: pull, done: cancel}, nil
 }
 
 // withdraw takes back a wish to try. A turn that was given in the same moment goes to the next lane.
-func (g *gate) withdraw(turn chan struct{}) {
+func (g *gate) withdraw(t *turn) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for i, t := range g.waiting {
-		if t == turn {
-			g.waiting = append(g.waiting[:i], g.waiting[i+1:]...)
-			return
-		}
+	if i := slices.Index(g.waiting, t); i >= 0 {
+		g.waiting = slices.Delete(g.waiting, i, i+1)
+		return
 	}
 	g.probing = false
 	g.next()
 }
 
-// next gives the turn to the lane that has waited longest, unless somebody has it.
+// next gives the turn to a lane, unless somebody has it: to one with a head and to one without by turns, of each kind to
+// the one that has waited longest. Lanes without a head cost up to probePull each, so many of them must not come first
+// when the target is back; and one of them may have got its first event, which must not starve behind bad heads.
 func (g *gate) next() {
 	if !g.shut || g.probing || len(g.waiting) == 0 {
 		return
 	}
-	g.probing = true
-	close(g.waiting[0])
-	g.waiting = g.waiting[1:]
+	i := max(0, slices.IndexFunc(g.waiting, func(t *turn) bool { return t.head != g.headTurn }))
+	t := g.waiting[i]
+	g.waiting = slices.Delete(g.waiting, i, i+1)
+	g.probing, g.headTurn = true, t.head
+	close(t.given)
 }
 
 // nothing says that the lane had no event to try with.
@@ -137,15 +137,16 @@ func (g *gate) nothing(p pass) {
 func (g *gate) answered() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.failures, g.lastAnswer, g.mute = 0, time.Now(), nil
+	g.failures, g.lastAnswer = 0, time.Now()
+	g.mute.answered()
 	if !g.shut {
 		return
 	}
 	g.timer.Stop()
 	g.shut, g.probing = false, false
 	g.open, g.shutNow = context.WithCancel(context.Background())
-	for _, turn := range g.waiting {
-		close(turn)
+	for _, t := range g.waiting {
+		close(t.given)
 	}
 	g.waiting = nil
 	g.log.Info().Dur("away_ms", time.Since(g.since)).Msg("target.back")
@@ -196,14 +197,9 @@ func (g *gate) answeredSince(t time.Time) bool {
 	return g.lastAnswer.After(t)
 }
 
-// muteFor notes that a message got no answer from a target that lives, and reports whether others got none either since
-// the last answer.
-func (g *gate) muteFor(lane string, sequence uint64) bool {
+// silent notes that a message got no answer from a target that lives, and reports whether that is the target's.
+func (g *gate) silent(a asker) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.mute == nil {
-		g.mute = &mute{lane: lane, sequence: sequence, since: time.Now()}
-	}
-	g.mute.others = g.mute.others || g.mute.lane != lane || g.mute.sequence != sequence
-	return g.mute.others && time.Since(g.mute.since) < longestMute
+	return g.mute.silent(a, time.Now())
 }

@@ -11,8 +11,12 @@ import (
 // told everything.
 const remembered = 10_000
 
-// The number of TelData for the end of a call; the smaller ones begin or continue it.
-const numberEnd = 4
+// The numbers of TelData that begin and end a call; 2 is its answer.
+const (
+	numberRing = 1
+	numberDial = 3
+	numberEnd  = 4
+)
 
 // rules say which events the target gets at all (docs/wire.md §3).
 type rules struct {
@@ -30,9 +34,9 @@ type lineKey struct {
 type lineState int
 
 const (
-	callOpen  lineState = iota + 1 // it was told of a ring, a dial or an answer
-	callEnded                      // it was told of the end
-	ringStale                      // the ring was too old to be told
+	callOpen  lineState = iota + 1 // it was told of a ring, a dial or an answer, or may have been: its end is told too
+	callEnded                      // it took the end
+	ringStale                      // the ring was too old to be told, and nothing else was told since the last end
 )
 
 func newRules(freshFor time.Duration, number func(call.EventType) (int, bool)) *rules {
@@ -60,21 +64,31 @@ func (r *rules) skip(e call.Event, now time.Time) (why string) {
 	return ""
 }
 
-// learn remembers what the target was told of a line.
+// learn remembers what the target knows of a line after an ending.
+//
+//	            delivered    dead                  skipped
+//	ring, dial  callOpen     callOpen              ringStale, unless callOpen
+//	answer      callOpen     callOpen              nothing
+//	end         callEnded    nothing: not taken    nothing
 func (r *rules) learn(e call.Event, kind verdict.Kind) {
 	n, wanted := r.number(e.Type)
 	if !wanted {
 		return
 	}
+	key := lineKey{e.Site, e.Line}
+	state := r.lines[key]
+	switch {
+	case kind == verdict.Skipped && (n == numberRing || n == numberDial) && state != callOpen:
+		state = ringStale
+	case kind == verdict.Delivered && n == numberEnd:
+		state = callEnded
+	case kind != verdict.Skipped && n != numberEnd:
+		state = callOpen
+	default:
+		return
+	}
 	if len(r.lines) >= remembered {
 		r.forget()
 	}
-	state := callOpen
-	switch {
-	case n == numberEnd:
-		state = callEnded
-	case kind == verdict.Skipped:
-		state = ringStale
-	}
-	r.lines[lineKey{e.Site, e.Line}] = state
+	r.lines[key] = state
 }

@@ -24,6 +24,8 @@ const (
 	recall = 2 * time.Hour
 	// pullAgain is the pause after a failed pull (NATS away).
 	pullAgain = 500 * time.Millisecond
+	// askAgain is the pause after a fence that could not be asked (NATS slow).
+	askAgain = 1 * time.Second
 )
 
 // worker takes one lane's events, one after another.
@@ -63,7 +65,7 @@ func outlive(parent context.Context, by time.Duration) (context.Context, context
 
 // turn works on one event, or on none.
 func (w *worker) turn(ctx, work context.Context) {
-	p, err := w.gate.enter(ctx)
+	p, err := w.gate.enter(ctx, w.head.sequence != 0)
 	if err != nil {
 		return
 	}
@@ -107,14 +109,25 @@ func (w *worker) work(ctx context.Context, p pass, m Message) {
 		w.settle(ctx, m, tried{ending: verdict.Ending{Verdict: why, Unsure: w.head.unsure}})
 		return
 	}
-	ours, err := m.Ours(ctx)
-	if err != nil || !ours {
-		// Frozen for too long, or NATS is away: whoever it was delivered to since will work on it.
+	if !w.ours(ctx, m) {
 		w.gate.nothing(p)
-		w.o.Log.Warn().Err(err).Str("lane", w.lane.Name()).Str("id", m.Event().ID).Msg("lane.fenced: not ours any more")
 		return
 	}
 	w.settle(ctx, m, w.call(ctx, p, m))
+}
+
+// ours asks the fence. What is not ours any more (we were frozen for too long) is left to whom it was delivered since.
+// Where the fence cannot be asked, the message is handed back: the lane would stand for AckWait else.
+func (w *worker) ours(ctx context.Context, m Message) bool {
+	ours, err := m.Ours(ctx)
+	switch {
+	case err != nil:
+		w.o.Log.Warn().Err(err).Str("lane", w.lane.Name()).Str("id", m.Event().ID).Msg("lane.fenced: cannot tell whether it is still ours, trying again")
+		w.handBack(m, askAgain)
+	case !ours:
+		w.o.Log.Warn().Str("lane", w.lane.Name()).Str("id", m.Event().ID).Msg("lane.fenced: not ours any more")
+	}
+	return err == nil && ours
 }
 
 // remember prepares head and rules for a message.
@@ -165,7 +178,7 @@ func (w *worker) call(ctx context.Context, p pass, m Message) tried {
 		t.ending = w.ending(verdict.Done(), answer)
 		return t
 	}
-	t.ending = w.ending(w.judge(ctx, p, err, start), answer)
+	t.ending = w.ending(w.judge(ctx, p, m, err, start), answer)
 	return t
 }
 
@@ -175,7 +188,7 @@ func (w *worker) ending(v verdict.Verdict, answer string) verdict.Ending {
 
 // judge turns a failed call into a verdict. The unsure mark of this try belongs to what follows from it: the next
 // try, or the dead letter.
-func (w *worker) judge(ctx context.Context, p pass, err error, start time.Time) verdict.Verdict {
+func (w *worker) judge(ctx context.Context, p pass, m Message, err error, start time.Time) verdict.Verdict {
 	blame, down := verdict.Target, false
 	var f verdict.Failure
 	if errors.As(err, &f) {
@@ -186,7 +199,7 @@ func (w *worker) judge(ctx context.Context, p pass, err error, start time.Time) 
 	case verdict.Message:
 		w.gate.answered()
 	case verdict.Unclear:
-		if blame = w.whose(ctx, start); blame == verdict.Message {
+		if blame = w.whose(ctx, m.Event(), start); blame == verdict.Message {
 			w.gate.nothing(p)
 		}
 	}
@@ -201,15 +214,15 @@ func (w *worker) judge(ctx context.Context, p pass, err error, start time.Time) 
 }
 
 // whose decides a time-out or a broken connection. It is the message's if the target answers others meanwhile, or at
-// least shows its WSDL. But a 1C that waits for a lock of its database shows that too and answers nobody, so once
-// another message met with the same silence, it is the target's.
-func (w *worker) whose(ctx context.Context, start time.Time) verdict.Blame {
+// least shows its WSDL. But a 1C that waits for a lock of its database shows that too and answers nobody, so it is the
+// target's while others meet with the same silence (mute).
+func (w *worker) whose(ctx context.Context, e call.Event, start time.Time) verdict.Blame {
 	switch {
 	case w.gate.answeredSince(start):
 		return verdict.Message
 	case w.receiver.Alive(ctx) != nil:
 		return verdict.Target
-	case w.gate.muteFor(w.lane.Name(), w.head.sequence):
+	case w.gate.silent(asker{w.lane.Name(), lineKey{e.Site, e.Line}}):
 		return verdict.Target
 	}
 	return verdict.Message
@@ -232,13 +245,16 @@ func (w *worker) settle(ctx context.Context, m Message, t tried) {
 		w.stale = true
 		w.o.Log.Warn().Str("id", m.Event().ID).Str("lane", w.lane.Name()).Msg("call.ended_elsewhere: another adapter was faster")
 	default:
-		w.learn(m.Event(), v.Kind)
+		w.learn(m, v.Kind)
 		w.log(level(v.Kind), m, t)
 	}
 }
 
-func (w *worker) learn(e call.Event, k verdict.Kind) {
-	w.rules.learn(e, k)
+// learn remembers an ending. What an operator sent again belongs to no call of today: the rules do not see it.
+func (w *worker) learn(m Message, k verdict.Kind) {
+	if !m.Again() {
+		w.rules.learn(m.Event(), k)
+	}
 	w.head = head{}
 }
 
