@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -66,6 +67,28 @@ func TestMaskHidesLongRunsOfDigits(t *testing.T) {
 		"%2B74951234567":                               "%2B*******4567",
 		"Иван 84951234567":                             "Иван *******4567",
 		"":                                             "",
+
+		// Bug: a number written with separators was no run of digits, and stood in the log in full.
+		"+7 (495) 123-45-67":                  "+* (***) ***-45-67",
+		"8 495 123 45 67 занят":               "* *** *** 45 67 занят",
+		"8-495-123-45-67":                     "*-***-***-45-67",
+		"8.495.123.45.67":                     "*.***.***.45.67",
+		"8\u00A0495\u00A0123\u201145\u201167": "*\u00A0***\u00A0***\u201145\u201167",
+		"sip:8(495)1234567@pbx":               "sip:*(***)***4567@pbx",
+		"20.10.20.30.40":                      "**.**.**.30.40",
+		"8 2.10.3.4":                          "8 2.10.3.4",
+		"101 84951234567":                     "*** *******4567",
+		"101, 102, 103":                       "101, 102, 103",
+		"192.168.100.10,10.20.30.40":          "192.168.100.10,10.20.30.40",
+
+		// What is no telephone number stays readable.
+		"dial tcp 192.168.100.200:8080: refused":            "dial tcp 192.168.100.200:8080: refused",
+		"10.20.0.0/16 [::ffff:10.20.30.40] 2001:db8::12":    "10.20.0.0/16 [::ffff:10.20.30.40] 2001:db8::12",
+		"id 01234567-1234-1234-1234-123456789012 not found": "id 01234567-1234-1234-1234-123456789012 not found",
+		"2026-11-22T10:11:12.123456+03:00 84951234567":      "2026-11-22T10:11:12.123456+03:00 *******4567",
+		"84951234567 22.11.2026 9:11:12":                    "*******4567 22.11.2026 9:11:12",
+		"1C:Enterprise 8.3.24.1548 (line 101)":              "1C:Enterprise 8.3.24.1548 (line 101)",
+		"8 2026-11-22-33":                                   "* ****-**-22-33",
 	} {
 		if got := Mask(s); got != want {
 			t.Errorf("Mask(%q) = %q, want %q", s, got, want)
@@ -73,8 +96,15 @@ func TestMaskHidesLongRunsOfDigits(t *testing.T) {
 	}
 }
 
+var uuid = regexp.MustCompile(`[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}`)
+
 func FuzzMask(f *testing.F) {
-	f.Add("sip:+74951234567@pbx")
+	for _, s := range []string{
+		"sip:+74951234567@pbx", "8 (495) 123-45-67", "2026-11-22 10:11:12.123456 1234567 10.20.30.40:5060",
+		"1-01234567-1234-1234-1234-123456789012", "8.3.24.1548",
+	} {
+		f.Add(s)
+	}
 	f.Fuzz(func(t *testing.T, s string) {
 		got := Mask(s)
 		if len(got) != len(s) {
@@ -83,9 +113,9 @@ func FuzzMask(f *testing.F) {
 		if again := Mask(got); again != got {
 			t.Errorf("Mask(%q) = %q, masked again %q", s, got, again)
 		}
-		run := 0
-		for i := range len(got) {
-			if run++; !digit(got[i]) {
+		run, bare := 0, uuid.ReplaceAllString(got, "")
+		for i := range len(bare) {
+			if run++; !digit(bare[i]) {
 				run = 0
 			}
 			if run > maxInternal {

@@ -83,12 +83,13 @@ func (d *vendor) eventType(h Hit, values Values) (call.EventType, error) {
 	return t, nil
 }
 
+// eventByParam masks what it cannot use: where two fields of a phone's template changed places, it is a number.
 func (d *vendor) eventByParam(values Values) (call.EventType, error) {
 	name := strings.TrimSpace(values.Get(d.eventParam))
 	if t, known := d.events[name]; known {
 		return t, nil
 	}
-	return "", &Unusable{Reason: fmt.Sprintf("%s=%.20q is no event of %s", d.eventParam, name, d.name)}
+	return "", &Unusable{Reason: fmt.Sprintf("%s=%.20q is no event of %s", d.eventParam, phone.Mask(name), d.name)}
 }
 
 // eventByName looks a path token up, however it is spelt: "incoming_call", "IncomingCall" (the keys of old Yealinks)

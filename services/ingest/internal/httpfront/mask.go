@@ -15,25 +15,8 @@ func remote(p call.Party) string {
 	return masked(p.URI)
 }
 
-// masked hides numbers in what is not known to be one. phone.Mask looks for runs of digits; one written with blanks or
-// dashes has none, so there every digit counts.
-func masked(s string) string {
-	const external = 7 // digits; an internal number has up to 6
-	s = short(s)
-	if m := phone.Mask(s); m != s || digits(s) < external {
-		return m
-	}
-	return phone.Number(s).String()
-}
-
-func digits(s string) (n int) {
-	for _, c := range s {
-		if '0' <= c && c <= '9' {
-			n++
-		}
-	}
-	return n
-}
+// masked hides numbers in what a client wrote.
+func masked(s string) string { return phone.Mask(short(s)) }
 
 // short bounds what a client can write into a log line or a rejection.
 func short(s string) string {

@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -600,6 +601,46 @@ func TestTheRulesLearnNothingFromWhatAnOperatorSendsAgain(t *testing.T) {
 		}
 	})
 }
+
+// Bug: 1C's own words stood in the log with full numbers, and so did a line written with separators.
+func TestTheLogShowsNoFullNumber(t *testing.T) {
+	for _, err := range []error{
+		nil,
+		failure{why: "1C refused: нет контрагента 8 (495) 123-45-67", blame: verdict.Message},
+		failure{why: "a web page: /tel/74951234567", blame: verdict.Target, down: true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			e := event("a", call.Incoming)
+			e.Line, e.Remote.Number = "8 (495) 123-45-67", "+74951234567"
+			l := newFakeLane("0", e)
+			all := l.waiting
+			var log bytes.Buffer
+			d := New(Options{Timeout: time.Second, Number: number, Log: zerolog.New(&log)}, says{"Принят звонок +7 495 1234567", err}, []Lane{l})
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			if err := d.Run(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if s := log.String(); strings.Contains(s, "495") || !strings.Contains(s, "67") {
+				t.Errorf("%v: the log says %s", err, s)
+			}
+			for _, e := range all[0].endings {
+				if !strings.Contains(e.Answer+e.Why, "495") {
+					t.Errorf("%v: the ending does not keep 1C's words: %+v", err, e)
+				}
+			}
+		})
+	}
+}
+
+// says is a 1C that always says the same.
+type says struct {
+	answer string
+	err    error
+}
+
+func (o says) Call(context.Context, call.Event) (string, error) { return o.answer, o.err }
+func (o says) Alive(context.Context) error                      { return nil }
 
 func TestAStopFinishesTheCallUnderWayAndGivesTheLaneUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/callbus/callbus/internal/phone"
 )
 
 const (
@@ -164,7 +166,7 @@ func (g *gate) failed(p pass, down bool, why string) time.Duration {
 	case !g.shut && (down || g.failures >= tripAfter):
 		g.shut, g.why, g.since, g.wait = true, why, time.Now(), firstWait
 		g.shutNow()
-		g.log.Warn().Str("why", why).Msg("target.away: events wait in the store, nothing is lost")
+		g.log.Warn().Str("why", phone.Mask(why)).Msg("target.away: events wait in the store, nothing is lost")
 		g.rest()
 	case !g.shut:
 		return firstWait

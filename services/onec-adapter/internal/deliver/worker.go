@@ -291,7 +291,7 @@ func level(k verdict.Kind) zerolog.Level {
 	return zerolog.InfoLevel
 }
 
-// log writes the one wide line of an outcome.
+// log writes the one wide line of an outcome. What 1C says may name a number; the ending keeps its very words.
 func (w *worker) log(l zerolog.Level, m Message, t tried) {
 	e := m.Event()
 	line := w.o.Log.WithLevel(l).Str("id", e.ID).Str("event", string(e.Type)).
@@ -301,10 +301,10 @@ func (w *worker) log(l zerolog.Level, m Message, t tried) {
 		line = line.Bool("unsure", true)
 	}
 	if t.ending.Why != "" {
-		line = line.Str("why", t.ending.Why)
+		line = line.Str("why", phone.Mask(t.ending.Why))
 	}
 	if t.ending.Answer != "" {
-		line = line.Str("answer", t.ending.Answer)
+		line = line.Str("answer", phone.Mask(t.ending.Answer))
 	}
 	line.Msg("call." + t.ending.Kind.String())
 }
