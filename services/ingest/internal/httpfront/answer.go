@@ -57,18 +57,9 @@ func refusedHead(path string) *refused {
 	return &refused{status: no.status, outcome: OutcomeBroken, text: no.text}
 }
 
-// mitelNoOp is what a Mitel or Aastra phone does nothing on. It parses the body of every answer and shows an error for
-// an empty one (6800 series admin guide R4.2, p. 5-289).
-const mitelNoOp = `<?xml version="1.0" encoding="ISO-8859-1"?>` + "\n" +
-	`<AastraIPPhoneExecute><ExecuteItem URI=""/></AastraIPPhoneExecute>` + "\n"
-
 // accept says that the event is stored.
 func (h *hit) accept(e call.Event) {
-	if h.dialect == "mitel" {
-		h.answer(http.StatusOK, "text/xml", mitelNoOp)
-	} else {
-		h.answer(http.StatusOK, "", "")
-	}
+	h.answer(http.StatusOK, "", "")
 	h.observe(OutcomeAccepted)
 	h.common(h.front.opts.Log.Info()).
 		Str("id", e.ID).Str("event", string(e.Type)).Str("line", masked(string(e.Line))).Str("remote", remote(e.Remote)).

@@ -383,16 +383,6 @@ func TestMethods(t *testing.T) {
 	}
 }
 
-func TestMitelGetsABodyThatDoesNothing(t *testing.T) {
-	w := httptest.NewRecorder()
-	h := newHouse(Options{}).newHit(w, httptest.NewRequest("GET", "/mitel/incoming?line=101", nil))
-	h.dialect = "mitel"
-	h.accept(call.Event{})
-	if w.Code != 200 || w.Body.String() != mitelNoOp || w.Header().Get("Content-Type") != "text/xml" {
-		t.Errorf("got %d %q %v", w.Code, w.Body, w.Header())
-	}
-}
-
 func TestWhatCannotBeStoredIsAskedForAgain(t *testing.T) {
 	h := open(t, Options{})
 	h.before = func(context.Context) error { return errors.New("nats: no responders at 10.0.0.7") }
@@ -464,6 +454,23 @@ func TestNumbersAreMaskedHoweverTheyAreWritten(t *testing.T) {
 	} {
 		if got := remote(call.Party{URI: in}); got != want {
 			t.Errorf("%s: got %s, want %s", in, got, want)
+		}
+	}
+}
+
+// Bug: where event and number had changed places in a phone's template, the reason held the number in full.
+func TestAReasonShowsNoNumber(t *testing.T) {
+	for _, number := range []string{"74951234567", "8%20(495)%20123-45-67"} {
+		h := open(t, Options{})
+		got := h.get(t, "/checkphone.php?event="+number+"&p1=1&p2=101")
+		rejected, _, log := h.told()
+		if got.Status != 400 || len(rejected) != 1 {
+			t.Fatalf("got %d %q, rejected %v", got.Status, got.Body, rejected)
+		}
+		for _, told := range []string{got.Body, rejected[0].Reason, log} {
+			if strings.Contains(told, "495") || !strings.Contains(told, "67") {
+				t.Errorf("%s: got %s, want the last four digits only", number, told)
+			}
 		}
 	}
 }

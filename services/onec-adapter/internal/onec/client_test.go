@@ -159,7 +159,7 @@ service TelData, namespace "http://callbus.example/teldata", operation TelData, 
   Nomer_Sobitia ← the event: 1 incoming, 2 answered, 3 outgoing, 4 ended, missed or rejected
   Nomer_sip     ← the other side, as the phone sent it
   moi_nomer     ← the line (p2 as it came, where the phone uses the article's form)`
-	if diff := cmp.Diff(want, plan.String()); diff != "" {
+	if diff := cmp.Diff(want, strings.Join(plan.Lines(), "\n")); diff != "" {
 		t.Errorf("differs (-want +got):\n%s", diff)
 	}
 }

@@ -85,9 +85,6 @@ func (p Plan) Lines() []string {
 	return lines
 }
 
-// String joins the lines.
-func (p Plan) String() string { return strings.Join(p.Lines(), "\n") }
-
 // knownNames are the parameters of the original service as authors spell them, in lower case and without underscores.
 var knownNames = map[string]Source{
 	"nomersobitia": FromEvent,

@@ -39,8 +39,6 @@ type Answer struct {
 	Kind Kind
 	// Text is the return value, whole; or the text of an error, at most 500 runes in one line.
 	Text string
-	// HasReturn reports whether there was a return value: an operation of 1C may have none.
-	HasReturn bool
 	// Code is the code of a Fault without its prefix ("Server", "Sender"), or the reason of an exception ("406").
 	Code string
 }
@@ -93,8 +91,7 @@ func readEnvelope(envelope *node) Answer {
 	if content.name.Local == "Fault" {
 		return readFault(content)
 	}
-	value := content.child("return")
-	return Answer{Kind: Returned, Text: value.plain(), HasReturn: value != nil}
+	return Answer{Kind: Returned, Text: content.child("return").plain()} // an operation of 1C may have no return value
 }
 
 func (n *node) firstOrNil() *node {

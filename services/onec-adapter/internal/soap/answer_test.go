@@ -26,14 +26,14 @@ func TestEveryShapeOfAnswerIsUnderstood(t *testing.T) {
 		name, body string
 		want       Answer
 	}{
-		{"a return value", response(`<m:return> OK </m:return>`), Answer{Kind: Returned, Text: " OK ", HasReturn: true}},
-		{"with a byte order mark", "\uFEFF" + response(`<m:return>OK</m:return>`), Answer{Kind: Returned, Text: "OK", HasReturn: true}},
-		{"other prefixes", strings.NewReplacer("soap:", "S-E:", ":soap", ":S-E", "m:", "q:", ":m", ":q").Replace(response(`<m:return>OK</m:return>`)), Answer{Kind: Returned, Text: "OK", HasReturn: true}},
-		{"an empty return value", response(`<m:return/>`), Answer{Kind: Returned, HasReturn: true}},
-		{"a nil return value", response(`<m:return xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:nil="true"/>`), Answer{Kind: Returned, HasReturn: true}},
+		{"a return value", response(`<m:return> OK </m:return>`), Answer{Kind: Returned, Text: " OK "}},
+		{"with a byte order mark", "\uFEFF" + response(`<m:return>OK</m:return>`), Answer{Kind: Returned, Text: "OK"}},
+		{"other prefixes", strings.NewReplacer("soap:", "S-E:", ":soap", ":S-E", "m:", "q:", ":m", ":q").Replace(response(`<m:return>OK</m:return>`)), Answer{Kind: Returned, Text: "OK"}},
+		{"an empty return value", response(`<m:return/>`), Answer{Kind: Returned}},
+		{"a nil return value", response(`<m:return xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:nil="true"/>`), Answer{Kind: Returned}},
 		{"no return value", response(``), Answer{Kind: Returned}},
-		{"an object", response("<m:return>\n<m:a>1</m:a>\n<m:b>2</m:b></m:return>"), Answer{Kind: Returned, Text: "1 2", HasReturn: true}},
-		{"out parameters", response(`<m:return>Cancel</m:return><m:answer>x</m:answer>`), Answer{Kind: Returned, Text: "Cancel", HasReturn: true}},
+		{"an object", response("<m:return>\n<m:a>1</m:a>\n<m:b>2</m:b></m:return>"), Answer{Kind: Returned, Text: "1 2"}},
+		{"out parameters", response(`<m:return>Cancel</m:return><m:answer>x</m:answer>`), Answer{Kind: Returned, Text: "Cancel"}},
 		{"a Fault of SOAP 1.1", fault11, Answer{Kind: Fault, Code: "Server", Text: "Неизвестная ошибка. {Модуль(25)}: Нет такого. по причине: {Модуль(25)}: Нет такого."}},
 		{"a Fault of SOAP 1.2", fault12, Answer{Kind: Fault, Code: "Sender", Text: "Нет такого"}},
 		{

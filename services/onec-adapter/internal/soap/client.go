@@ -44,7 +44,6 @@ type Client struct {
 // Reply is an answer of HTTP, whatever its status.
 type Reply struct {
 	Status   int
-	Header   http.Header
 	Body     []byte // at most the limit and one byte more, which says that there was more
 	Location string // where a redirect points, without credentials or query
 }
@@ -133,7 +132,7 @@ func read(response *http.Response, limit int) (Reply, error) {
 		return Reply{}, &TransportError{Written: true, Err: fmt.Errorf("read the answer: %w", err)}
 	}
 	return Reply{
-		Status: response.StatusCode, Header: response.Header, Body: body,
+		Status: response.StatusCode, Body: body,
 		Location: printableURL(response.Header.Get("Location")),
 	}, nil
 }
