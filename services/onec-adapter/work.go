@@ -9,6 +9,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/callbus/callbus/internal/phone"
 	"github.com/callbus/callbus/internal/stream"
 	"github.com/callbus/callbus/services/onec-adapter/internal/deliver"
 	"github.com/callbus/callbus/services/onec-adapter/internal/onec"
@@ -138,7 +139,7 @@ func untilDone[T any](ctx context.Context, log zerolog.Logger, trouble string, t
 		}
 		if text := err.Error(); ctx.Err() == nil && time.Since(begin) > quiet && (text != said || time.Since(when) > sayAgain) {
 			said, when = text, time.Now()
-			log.Warn().Err(err).Msg(trouble)
+			log.Warn().Str("error", phone.Mask(text)).Msg(trouble) // 1C's own words may hold a number
 		}
 		select {
 		case <-ctx.Done():
