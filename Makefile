@@ -13,7 +13,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 TESTS := bin/gotestsum --format pkgname
 PROGRAMS := ./services/ingest/cmd/ingest ./services/onec-adapter/cmd/onec-adapter ./services/callbus/cmd/callbus
 PLATFORMS ?= linux/amd64 linux/arm64 windows/amd64
-FUZZTIME ?= 60000x
+FUZZTIME ?= 40000x
 FAULTS_SECONDS ?= 60
 AWAY ?= 10s
 
@@ -56,7 +56,7 @@ faults: ## kill, freeze and disconnect the programs for FAULTS_SECONDS (60), the
 # A number of inputs (about five seconds of them), not a time: at the end of a time go test may fail by itself with a bare
 # "context deadline exceeded" (golang/go#75804, mended in Go 1.27).
 .PHONY: fuzz
-fuzz: ## every Fuzz target of both modules for FUZZTIME (60000x: about five seconds each)
+fuzz: ## every Fuzz target of both modules for FUZZTIME (40000x: about five seconds each)
 	@targets=$$(grep -rnoE --include='*_test.go' --exclude-dir=node_modules '^func Fuzz[A-Za-z0-9_]+' internal proto services test | \
 		sed -E 's|/[^/]+:[0-9]+:func | |' | sort -u); \
 	test -n "$$targets" || { echo 'no Fuzz target found'; exit 1; }; \
