@@ -31,7 +31,7 @@ type Options struct {
 	Admin          string // probes and metrics; empty: none
 	Site           string
 	Region         phone.Region
-	TrustedProxies []netip.Prefix
+	TrustedProxies config.List // networks (CIDR) whose X-Forwarded-For is believed
 
 	Store      string // folder of the embedded broker; empty: NATS
 	StoreMax   config.Bytes
@@ -78,11 +78,7 @@ func (o *Options) FrontFlags(fs *flag.FlagSet) {
 		o.Region, err = phone.ParseRegion(s)
 		return err
 	})
-	fs.Func("trusted-proxy", "network (CIDR) of a proxy whose X-Forwarded-For is believed; may be given several times", func(s string) error {
-		p, err := netip.ParsePrefix(s)
-		o.TrustedProxies = append(o.TrustedProxies, p)
-		return err
-	})
+	fs.Var(&o.TrustedProxies, "trusted-proxy", "network (CIDR) of a proxy whose X-Forwarded-For is believed; several with commas")
 }
 
 // check says what does not go together.
@@ -102,9 +98,22 @@ func (o Options) check() error {
 	return nil
 }
 
+// proxies reads the networks of --trusted-proxy.
+func (o Options) proxies() (list []netip.Prefix, err error) {
+	for _, s := range o.TrustedProxies.Values {
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			return nil, fmt.Errorf("--trusted-proxy: %w", err)
+		}
+		list = append(list, p)
+	}
+	return list, nil
+}
+
 // service is one run of the process: its parts, in the order in which they start.
 type service struct {
 	Options
+	proxies   []netip.Prefix
 	group     *lifecycle.Group
 	nc        *nats.Conn
 	publisher *stream.Publisher
@@ -120,10 +129,14 @@ func Run(ctx context.Context, o Options) error {
 	if err := o.check(); err != nil {
 		return err
 	}
+	proxies, err := o.proxies()
+	if err != nil {
+		return err
+	}
 	if o.Metrics == nil {
 		o.Metrics = prometheus.NewRegistry()
 	}
-	s := &service{Options: o, group: lifecycle.New(lifecycle.Options{Log: o.Log}), fill: newFill(o.Metrics)}
+	s := &service{Options: o, proxies: proxies, group: lifecycle.New(lifecycle.Options{Log: o.Log}), fill: newFill(o.Metrics)}
 	// A long straight line: the order of starting. It stops in reverse: phones first, broker last, because a handler
 	// that is still answering needs the broker (docs/adr/0005).
 	if o.Broker == nil && o.Store != "" {
@@ -172,7 +185,7 @@ func (s *service) openFront(context.Context) error {
 		return fmt.Errorf("listen for phones: %w", err)
 	}
 	s.front = httpfront.New(httpfront.Options{
-		Region: s.Region, TrustedProxies: s.TrustedProxies, Log: s.Log, Observe: observe(s.Metrics),
+		Region: s.Region, TrustedProxies: s.proxies, Log: s.Log, Observe: observe(s.Metrics),
 	}, s.publisher, newRejections(stream.NewRejections(s.nc), s.Metrics))
 	go func() {
 		if err := s.front.Serve(l); err != nil {
