@@ -27,16 +27,19 @@ func Raw(query string) string {
 // conceal cuts a secret out of one piece of a query. A name may also begin after ";" or "?" ("a=1;token=…"): what
 // follows it is cut out to the end of the piece, since a secret may itself contain such a sign.
 func conceal(piece string) string {
-	start, inName := 0, true
+	start, inName, valued := 0, true, false
 	for i := range len(piece) {
 		switch c := piece[i]; {
 		case c == ';' || c == '?':
-			start, inName = i+1, true
+			inName = true
+			if valued {
+				start = i + 1 // before the first value it is a part of the name ("token;=…")
+			}
 		case c == '=' && inName:
 			if secret(piece[start:i]) {
 				return piece[:i+1] + "***"
 			}
-			inName = false
+			inName, valued = false, true
 		}
 	}
 	return piece
