@@ -62,12 +62,12 @@ func (j *Janitor) Sweep(ctx context.Context) (purged uint64, err error) {
 // endedByAll is the last sequence in CALLS that every lane of every registered target has acknowledged. A target
 // whose lane is not there yet holds everything.
 func (j *Janitor) endedByAll(ctx context.Context, calls jetstream.Stream) (uint64, error) {
-	registry, err := j.js.KeyValue(ctx, bucket)
+	registry, err := openRegistry(ctx, j.js)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
 		return 0, nil
 	}
 	if err != nil {
-		return 0, fmt.Errorf("open the registry of targets: %w", err)
+		return 0, err
 	}
 	sets, err := setsInForce(ctx, registry)
 	if err != nil || len(sets) == 0 {
@@ -138,9 +138,9 @@ func ForgetTarget(ctx context.Context, nc *nats.Conn, name string) error {
 	if err != nil {
 		return err
 	}
-	registry, err := js.KeyValue(ctx, bucket)
+	registry, err := openRegistry(ctx, js)
 	if err != nil {
-		return fmt.Errorf("open the registry of targets: %w", err)
+		return err
 	}
 	set, revision, err := readSet(ctx, registry, name)
 	if err != nil {

@@ -160,7 +160,7 @@ func (l *Lane) look(ctx context.Context, raw jetstream.Msg) (*Message, error) {
 	if LaneOf(site, line, l.target.set.Lanes) != l.index {
 		return nil, raw.Ack()
 	}
-	if !l.known || meta.NumDelivered > 1 {
+	if !l.known {
 		if err := l.readCursor(ctx); err != nil {
 			return nil, errors.Join(err, raw.Nak())
 		}

@@ -102,9 +102,9 @@ func Retry(ctx context.Context, nc *nats.Conn, number uint64) error {
 
 // takesAgain is an error where nobody would take the letter's event, or where it waits already.
 func takesAgain(ctx context.Context, js jetstream.JetStream, letter DeadLetter) error {
-	registry, err := js.KeyValue(ctx, bucket)
+	registry, err := openRegistry(ctx, js)
 	if err != nil {
-		return fmt.Errorf("open the registry of targets: %w", err)
+		return err
 	}
 	set, _, err := readSet(ctx, registry, letter.Target)
 	if err != nil {

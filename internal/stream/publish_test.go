@@ -50,6 +50,16 @@ func newDeafProxy(t *testing.T, server string) *deafProxy {
 	return p
 }
 
+func (p *deafProxy) connect(t *testing.T, creds string) *nats.Conn {
+	t.Helper()
+	nc, err := stream.Connect(stream.ConnectOptions{Name: "deaf", URL: "nats://" + p.Addr().String(), Creds: creds})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	return nc
+}
+
 func (p *deafProxy) answer(client, back net.Conn) {
 	defer client.Close()
 	buf := make([]byte, 64<<10)
@@ -72,17 +82,13 @@ func TestAnEventWhoseAnswerWasLostStandsBeforeTheNextOneAndOnce(t *testing.T) {
 	server := natstest.Start(t)
 	direct := server.Declared()
 	proxy := newDeafProxy(t, server.URL())
-	nc, err := stream.Connect(stream.ConnectOptions{Name: "deaf", URL: "nats://" + proxy.Addr().String(), Creds: server.Creds()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(nc.Close)
+	nc := proxy.connect(t, server.Creds())
 	p := publisher(t, nc)
 	publish(t, p, "101", 1)
 
 	proxy.deaf.Store(true)
 	begin := time.Now()
-	_, err = p.Publish(ctx(t), call.Event{Type: call.Answered, Line: "101", CallID: "2"})
+	_, err := p.Publish(ctx(t), call.Event{Type: call.Answered, Line: "101", CallID: "2"})
 	if !errors.Is(err, stream.ErrUnsettled) {
 		t.Errorf("without an answer: %v, want ErrUnsettled", err)
 	}
@@ -103,11 +109,7 @@ func TestAnEndingWhoseAnswerWasLostIsStillOurs(t *testing.T) {
 	server := natstest.Start(t)
 	direct := server.Declared()
 	proxy := newDeafProxy(t, server.URL())
-	nc, err := stream.Connect(stream.ConnectOptions{Name: "deaf", URL: "nats://" + proxy.Addr().String(), Creds: server.Creds()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(nc.Close)
+	nc := proxy.connect(t, server.Creds())
 	publish(t, publisher(t, direct), "101", 1)
 	m := next(t, lane(t, slowTarget(t, nc), 0))
 	proxy.deaf.Store(true)

@@ -88,9 +88,9 @@ func (t *Target) Set() LaneSet { return t.set }
 
 // join takes the set in force, or writes the first one by compare-and-set: of two adapters that start together one wins.
 func (t *Target) join(ctx context.Context) error {
-	registry, err := t.js.KeyValue(ctx, bucket)
+	registry, err := openRegistry(ctx, t.js)
 	if err != nil {
-		return fmt.Errorf("open the registry of targets: %w", err)
+		return err
 	}
 	for {
 		is, revision, err := readSet(ctx, registry, t.o.Name)
@@ -122,21 +122,25 @@ func (t *Target) firstSet(ctx context.Context, registry jetstream.KeyValue, was 
 		return was, fmt.Errorf("look at stream %s: %w", Calls, err)
 	}
 	set := LaneSet{Generation: was.Generation + 1, Lanes: t.o.Sessions, From: 1, Calls: info.Created}
-	later, err := laterTarget(ctx, registry)
+	names, err := targetNames(ctx, registry)
 	if err != nil {
 		return set, err
 	}
-	// Of a CALLS that was made anew a target in force has seen nothing yet.
-	if t.o.From == "now" || t.o.From == "" && later && was.Lanes == 0 {
+	// Where the store has or had a target, a new name or a forgotten one is no first target. Of a CALLS that was made
+	// anew a target in force has seen nothing yet.
+	if t.o.From == "now" || t.o.From == "" && len(names) > 0 && was.Lanes == 0 {
 		set.From = info.State.LastSeq + 1
 	}
 	return set, nil
 }
 
-// laterTarget reports whether the store has or had a target: a new name, or a forgotten one, is no first target.
-func laterTarget(ctx context.Context, registry jetstream.KeyValue) (bool, error) {
-	names, err := targetNames(ctx, registry)
-	return len(names) > 0, err
+// openRegistry opens the bucket that the first adapter has created.
+func openRegistry(ctx context.Context, js jetstream.JetStream) (jetstream.KeyValue, error) {
+	registry, err := js.KeyValue(ctx, bucket)
+	if err != nil {
+		return nil, fmt.Errorf("open the registry of targets: %w", err)
+	}
+	return registry, nil
 }
 
 // targetNames are the registry's entries, those of forgotten targets among them.
