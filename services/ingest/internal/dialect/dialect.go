@@ -6,6 +6,7 @@
 package dialect
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -18,10 +19,33 @@ import (
 // Hit is one request of a phone, as the HTTP front received it.
 type Hit struct {
 	Dialect   string // path token: "yealink"
-	Event     string // path token: "incoming", or the vendor's own "incoming_call"; empty for checkphone
-	Query     string // the raw query string
+	Event     string // path token: "incoming", or the vendor's own "incoming_call"; empty for checkphone and polycom
+	Query     string // the raw query string, or a form in the body
+	Body      string // a body that is no form: a Polycom's XML
 	Addr      string // the phone's IP address, without port
 	UserAgent string
+	MAC       string // of the phone whose token came with the hit, 12 lower-case hex digits, or empty
+}
+
+// Said is what a hit says.
+type Said struct {
+	// Event has no ID, Time and Site; its Line is empty where the hit names none, since ingest may know the phone by
+	// its MAC or address. Every string in it is valid UTF-8 and bounded (see limits.go).
+	Event call.Event
+
+	// MAC is the one that the hit itself names, 12 lower-case hex digits, or empty. The event's may also be the token's
+	// or the User-Agent's.
+	MAC string
+
+	// OneCall reports whether the event's CallID names one call: no other call of this phone has it within a second.
+	// It is false where a vendor's facts do not promise that, or the hit has no call id.
+	OneCall bool
+
+	// Twice reports whether the vendor tells this event in two ways, once with and once without a call id (Polycom).
+	Twice bool
+
+	// Reply is the XML that the phone wants in the body of its 200, or empty.
+	Reply string
 }
 
 var (
@@ -31,6 +55,10 @@ var (
 	// ErrNoMeaning is an event that the vendor does have, but that tells nothing about a call or a phone
 	// ("off_hook"). It is an error of its own, so that the answer (404) can say so.
 	ErrNoMeaning = errors.New("this event of the phone has no meaning here")
+
+	// ErrNothingNew is a hit that tells nothing and that the phone cannot be told to keep to itself: it is answered
+	// 200 and forgotten.
+	ErrNothingNew = errors.New("nothing new")
 )
 
 // Unusable is a hit that was addressed rightly and says nothing that could be used (400).
@@ -54,20 +82,44 @@ func Dialects() []string {
 	return names
 }
 
-// Parse reads a hit. National numbers are read in the region. The event has no ID, Time and Site; its Line is empty
-// where the hit names none, since ingest may know the phone by its MAC or address. Every string in it is valid
-// UTF-8 and bounded (see limits.go).
+// Parse reads a hit. National numbers are read in the region. Where the hit does not name its vendor (phone), the
+// User-Agent may.
 //
-// The error is ErrUnknown or ErrNoMeaning, wrapped, or an *Unusable.
-func Parse(h Hit, region phone.Region) (call.Event, error) {
-	i := slices.IndexFunc(vendors, func(v *vendor) bool { return strings.EqualFold(v.name, h.Dialect) })
-	if i < 0 {
-		return call.Event{}, fmt.Errorf("%w: dialect %.40q", ErrUnknown, h.Dialect)
+// The error is ErrUnknown, ErrNoMeaning or ErrNothingNew, wrapped, or an *Unusable. With ErrNothingNew there is a Reply.
+func Parse(h Hit, region phone.Region) (Said, error) {
+	v := vendorOf(h)
+	if v == nil {
+		return Said{}, fmt.Errorf("%w: dialect %.40q", ErrUnknown, h.Dialect)
 	}
-	v, values := vendors[i], ParseQuery(h.Query)
+	reply := Said{Reply: v.answer(h.UserAgent)}
+	values, err := v.values(&h)
+	if err != nil {
+		return reply, err
+	}
 	t, err := v.eventType(h, values)
 	if err != nil {
-		return call.Event{}, err
+		return reply, err
 	}
-	return v.event(h, values, t, region), nil
+	return v.said(h, values, t, region)
+}
+
+func vendorOf(h Hit) *vendor {
+	i := slices.IndexFunc(vendors, func(v *vendor) bool { return strings.EqualFold(v.name, h.Dialect) })
+	if i < 0 {
+		return nil
+	}
+	if vendors[i] == generic {
+		return cmp.Or(byAgent(h.UserAgent), generic)
+	}
+	return vendors[i]
+}
+
+// byAgent finds the vendor that a User-Agent names, or nil.
+func byAgent(agent string) *vendor {
+	for _, v := range vendors {
+		if slices.ContainsFunc(v.agents, func(prefix string) bool { return strings.HasPrefix(agent, prefix) }) {
+			return v
+		}
+	}
+	return nil
 }

@@ -17,11 +17,11 @@ const addr = "192.168.10.10"
 
 func parse(t *testing.T, dialect, event, query string) call.Event {
 	t.Helper()
-	e, err := Parse(Hit{Dialect: dialect, Event: event, Query: query, Addr: addr}, "RU")
+	s, err := Parse(Hit{Dialect: dialect, Event: event, Query: query, Addr: addr}, "RU")
 	if err != nil {
 		t.Fatalf("%s/%s?%s: %v", dialect, event, query, err)
 	}
-	return e
+	return s.Event
 }
 
 func same(t *testing.T, want, got any) {
@@ -107,8 +107,8 @@ func TestEveryEventOfAYealinkIsAnEventOrSaysThatItMeansNothing(t *testing.T) {
 			}
 			continue
 		}
-		if err != nil || got.Type != want {
-			t.Errorf("%s is %q, %v, want %q", name, got.Type, err, want)
+		if err != nil || got.Event.Type != want {
+			t.Errorf("%s is %q, %v, want %q", name, got.Event.Type, err, want)
 		}
 	}
 	for name := range yealink.events {
@@ -268,13 +268,14 @@ func TestAMACIsFoundInTheUserAgent(t *testing.T) {
 		"0123456789abcdef0123456789abcdef":                                                       "",
 		"":                                                                                       "",
 	} {
-		e, err := Parse(Hit{Dialect: "phone", Event: "boot", UserAgent: agent}, "RU")
-		if err != nil || e.Phone.MAC != want {
-			t.Errorf("%q: MAC %q, %v, want %q", agent, e.Phone.MAC, err, want)
+		s, err := Parse(Hit{Dialect: "phone", Event: "boot", UserAgent: agent}, "RU")
+		if err != nil || s.Event.Phone.MAC != want || s.MAC != "" {
+			t.Errorf("%q: MAC %q (its own %q), %v, want %q", agent, s.Event.Phone.MAC, s.MAC, err, want)
 		}
 	}
-	e, _ := Parse(Hit{Dialect: "phone", Event: "boot", Query: "mac=0c383e000001", UserAgent: "Yealink T46S 1 001565f429a4"}, "RU")
-	same(t, "0c383e000001", e.Phone.MAC)
+	s, _ := Parse(Hit{Dialect: "phone", Event: "boot", Query: "mac=0c383e000001", UserAgent: "Yealink T46S 1 001565f429a4"}, "RU")
+	same(t, "0c383e000001", s.Event.Phone.MAC)
+	same(t, "0c383e000001", s.MAC)
 }
 
 func TestThePhonesAddressIsItsOwnWordElseTheConnections(t *testing.T) {
@@ -291,7 +292,8 @@ func FuzzParse(f *testing.F) {
 	f.Add("checkphone", "", "event=1&p1=sip:74951230001@operatorsip.ru&p2=\xc8\xe2", "::1", "")
 	f.Add("phone", "boot", "mac=00-15-65-aa-bb-cc&line=%2500&model=\xff&fw=$firmware", "", "\xff")
 	f.Fuzz(func(t *testing.T, dialect, event, query, ip, agent string) {
-		e, err := Parse(Hit{Dialect: dialect, Event: event, Query: query, Addr: ip, UserAgent: agent}, "RU")
+		s, err := Parse(Hit{Dialect: dialect, Event: event, Query: query, Addr: ip, UserAgent: agent}, "RU")
+		e := s.Event
 		if err != nil {
 			var unusable *Unusable
 			if !errors.Is(err, ErrUnknown) && !errors.Is(err, ErrNoMeaning) && !errors.As(err, &unusable) {

@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/callbus/callbus/internal/call"
@@ -49,9 +50,16 @@ var shared = aliases{
 // ignored is the meaning of a vendor's event that has none.
 const ignored call.EventType = ""
 
-// vendor is one dialect as data.
+// vendor is one dialect as data. The zero value of each field means that the vendor is as nearly all are.
 type vendor struct {
 	name string
+
+	// like is the vendor whose firmware this one shares: what is not said here is as there. Its name, its
+	// agents and what is known of its call ids are its own.
+	like *vendor
+
+	// agents are the beginnings of its User-Agents.
+	agents []string
 
 	// events holds the vendor's own names of events. A vendor that says it by path has the canonical names too; where
 	// one name is both, the canonical meaning wins.
@@ -64,8 +72,59 @@ type vendor struct {
 	names    aliases
 	directed map[call.EventType]aliases
 
-	// quirk puts right what data cannot say. It may be nil.
-	quirk func(*call.Event, Values, phone.Region)
+	// callIDs says that no two calls of one phone have the same call id within a second, by a source that the vendor's
+	// file names. Without it a repeat is never taken for one.
+	callIDs bool
+
+	// reply is the XML that the phone wants with its 200.
+	reply string
+
+	// body takes the event and the parameters out of a body that is no form. The parameters of the query come first.
+	body func(body string) (event string, values Values, err error)
+
+	// quirk puts right what data cannot say. It may be nil, and may leave nothing to tell (ErrNothingNew).
+	quirk func(*Said, Values, phone.Region) error
+}
+
+// eachLike calls yield with the vendor, and with those that it is like.
+func (d *vendor) eachLike(yield func(*vendor) bool) {
+	for v := d; v != nil && yield(v); v = v.like {
+	}
+}
+
+// values reads the parameters of the query and of the body, which may also name the event.
+func (d *vendor) values(h *Hit) (Values, error) {
+	values := ParseQuery(h.Query)
+	if h.Body == "" {
+		return values, nil
+	}
+	if d.body == nil {
+		return nil, &Unusable{Reason: "a body must be a form: application/x-www-form-urlencoded"}
+	}
+	event, more, err := d.body(h.Body)
+	if err != nil {
+		return nil, err
+	}
+	h.Event = event
+	for name, value := range more {
+		if values[name] == "" {
+			values[name] = value
+		}
+	}
+	return values, nil
+}
+
+// answer is what the phone wants to read: the vendor's word, or that of the phone which speaks another's dialect.
+func (d *vendor) answer(agent string) string {
+	for v := range d.eachLike {
+		if v.reply != "" {
+			return v.reply
+		}
+	}
+	if v := byAgent(agent); v != nil {
+		return v.reply
+	}
+	return ""
 }
 
 // eventType finds out what happened.
@@ -106,9 +165,11 @@ func (d *vendor) eventByName(token string) (t call.EventType, known bool) {
 			}
 		}
 	}
-	for name, t := range d.events {
-		if fold(name) == token {
-			return t, true
+	for v := range d.eachLike {
+		for name, t := range v.events {
+			if fold(name) == token {
+				return t, true
+			}
 		}
 	}
 	return "", false
@@ -123,37 +184,58 @@ func (d *vendor) value(values Values, t call.EventType, param string) string {
 	if v := values.Get(param); v != "" {
 		return v
 	}
-	for _, names := range []aliases{shared, d.names, d.directed[t]} {
-		if v := values.Get(names[param]...); v != "" {
+	if v := values.Get(shared[param]...); v != "" {
+		return v
+	}
+	for like := range d.eachLike {
+		if v := values.Get(slices.Concat(like.names[param], like.directed[t][param])...); v != "" {
 			return v
 		}
 	}
 	return ""
 }
 
-// event puts the event together.
-func (d *vendor) event(h Hit, values Values, t call.EventType, region phone.Region) call.Event {
+// said puts the event together.
+func (d *vendor) said(h Hit, values Values, t call.EventType, region phone.Region) (Said, error) {
 	get := func(param string) string { return d.value(values, t, param) }
-	e := call.Event{
-		Type:   t,
-		Line:   line(get(pLine), get(pAccount), get(pLocal)),
-		CallID: cut(strings.TrimSpace(get(pCallID)), maxCallID),
-		Local:  party(get(pLocal), get(pLocalName), region),
-		Remote: party(get(pRemote), get(pRemoteName), region),
-		Phone: call.Phone{
-			MAC:      firstOf(parseMAC(get(pMAC)), findMAC(h.UserAgent)),
-			IP:       firstOf(parseIP(get(pIP)), cut(valid(h.Addr), maxName)),
-			Model:    cut(strings.TrimSpace(get(pModel)), maxDevice),
-			Firmware: cut(strings.TrimSpace(get(pFirmware)), maxDevice),
+	mac := parseMAC(get(pMAC))
+	s := Said{
+		Event: call.Event{
+			Type:   t,
+			Line:   line(get(pLine), get(pAccount), get(pLocal)),
+			CallID: cut(strings.TrimSpace(get(pCallID)), maxCallID),
+			Local:  party(get(pLocal), get(pLocalName), region),
+			Remote: party(get(pRemote), get(pRemoteName), region),
+			Phone: call.Phone{
+				MAC:      firstOf(mac, h.MAC, findMAC(h.UserAgent)),
+				IP:       firstOf(parseIP(get(pIP)), cut(valid(h.Addr), maxName)),
+				Model:    cut(strings.TrimSpace(get(pModel)), maxDevice),
+				Firmware: cut(strings.TrimSpace(get(pFirmware)), maxDevice),
+			},
+			Source: d.name,
+			Raw:    Raw(joined(h.Query, h.Body)),
 		},
-		Source: d.name,
-		Raw:    Raw(h.Query),
+		MAC:   mac,
+		Reply: d.answer(h.UserAgent),
 	}
-	if d.quirk != nil {
-		d.quirk(&e, values, region)
+	s.OneCall = d.callIDs && s.Event.CallID != ""
+	for v := range d.eachLike {
+		if v.quirk == nil {
+			continue
+		}
+		if err := v.quirk(&s, values, region); err != nil {
+			return s, err
+		}
 	}
-	if e.Local.Number == "" {
+	if e := &s.Event; e.Local.Number == "" {
 		e.Local.Number = phone.Parse(string(e.Line), region)
 	}
-	return e
+	return s, nil
+}
+
+func joined(query, body string) string {
+	if query == "" || body == "" {
+		return query + body
+	}
+	return query + "&" + body
 }

@@ -8,7 +8,8 @@ import (
 // yealink is every Yealink with action URLs: T2, T3, T4, T5, T7, T8, CP, VP and W series.
 // Events and variables: Yealink Administrator's Guide T2/T19/T4, action URL, and the variables of firmware V84.
 var yealink = &vendor{
-	name: "yealink",
+	name:   "yealink",
+	agents: []string{"Yealink "},
 	// The names are the keys action_url.<event> of the phone's configuration. "held" is missing on purpose: the
 	// phone says it when the other side holds the call, and as a path it is the canonical name, held, anyway.
 	events: map[string]call.EventType{
@@ -64,14 +65,16 @@ var yealink = &vendor{
 		call.Incoming: {pRemoteName: {"callerID"}}, // defined for incoming calls only
 		call.Outgoing: {pRemote: {"calledNumber"}}, // defined for outgoing calls only
 	},
-	quirk: yealinkCaller,
+	callIDs: true, // a counter that restarts with the phone (T58V guide p.568: ASW:33093), and no phone restarts in a second
+	quirk:   yealinkCaller,
 }
 
 // yealinkCaller takes the number out of callerID where the phone was not asked for $remote: DECT owners are told to
 // use active_user and callerID (apfelq/node-tomedo-actionurl, README), and a caller without a name shows as a number.
-func yealinkCaller(e *call.Event, values Values, region phone.Region) {
+func yealinkCaller(s *Said, values Values, region phone.Region) error {
+	e := &s.Event
 	if e.Type != call.Incoming || e.Remote.URI != "" {
-		return
+		return nil
 	}
 	caller := values.Get("callerID")
 	if n := phone.Parse(caller, region); n != "" {
@@ -80,4 +83,5 @@ func yealinkCaller(e *call.Event, values Values, region phone.Region) {
 			e.Remote.Name = "" // it was the number once more
 		}
 	}
+	return nil
 }

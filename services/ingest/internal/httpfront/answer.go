@@ -18,6 +18,7 @@ import (
 const (
 	OutcomeAccepted  = "accepted"  // 200
 	OutcomeHead      = "head"      // 200, nothing stored
+	OutcomeNothing   = "nothing"   // 200, nothing stored: a Polycom's dial tone
 	OutcomeUnusable  = "unusable"  // 400, kept
 	OutcomeUnknown   = "unknown"   // 404, 405; kept where the dialect or the event is the reason
 	OutcomeForbidden = "forbidden" // 401, 403
@@ -57,13 +58,28 @@ func refusedHead(path string) *refused {
 	return &refused{status: no.status, outcome: OutcomeBroken, text: no.text}
 }
 
-// accept says that the event is stored.
-func (h *hit) accept(e call.Event) {
-	h.answer(http.StatusOK, "", "")
+// accept says that the event is stored. Reply is the XML that the phone wants to read, or empty.
+func (h *hit) accept(e call.Event, reply string) {
+	h.good(reply)
 	h.observe(OutcomeAccepted)
 	h.common(h.front.opts.Log.Info()).
 		Str("id", e.ID).Str("event", string(e.Type)).Str("line", masked(string(e.Line))).Str("remote", remote(e.Remote)).
 		Str("mac", e.Phone.MAC).Msg("call.accepted")
+}
+
+// pass answers a hit that needs no storing. It is no news for the log: it says nothing, or nothing for the first time.
+func (h *hit) pass(outcome, reply string) {
+	h.good(reply)
+	h.observe(outcome)
+	h.common(h.front.opts.Log.Debug()).Str("why", outcome).Msg("call.passed")
+}
+
+func (h *hit) good(reply string) {
+	kind := ""
+	if reply != "" {
+		kind = "text/xml; charset=utf-8"
+	}
+	h.answer(http.StatusOK, kind, reply)
 }
 
 func (h *hit) refuse(no *refused) {
@@ -95,7 +111,7 @@ func (h *hit) keep(no *refused) {
 	defer cancel()
 	h.front.rejections.Reject(ctx, Rejection{
 		Reason: no.text, Status: no.status, Addr: text(h.addr), Dialect: h.dialect,
-		Raw: dialect.Raw(h.query), UserAgent: short(h.r.UserAgent()),
+		Raw: dialect.Raw(joinQueries(h.query, h.body)), UserAgent: short(h.r.UserAgent()),
 	})
 }
 

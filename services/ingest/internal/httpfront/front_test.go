@@ -168,7 +168,7 @@ func hear(t testing.TB, b *bufio.Reader) answer {
 // get sends what a phone sends for a target.
 func (h *house) get(t testing.TB, target string) answer {
 	t.Helper()
-	return h.say(t, "GET "+target+" HTTP/1.1\r\nHost: ingest\r\nUser-Agent: Yealink SIP-T46S\r\nConnection: close\r\n\r\n")
+	return h.say(t, "GET "+target+" HTTP/1.1\r\nHost: ingest\r\nUser-Agent: Deskphone T46S\r\nConnection: close\r\n\r\n")
 }
 
 func TestWhatAStrictServerGetsWrongArrives(t *testing.T) {
@@ -277,8 +277,8 @@ func TestWhatIsUnusableIsKeptWithoutItsSecrets(t *testing.T) {
 	rejected, outcomes, log := h.told()
 	want := []Rejection{
 		{Reason: "no line: one of line, acc, local or mac is needed", Status: 400, Addr: "127.0.0.1", Dialect: "phone",
-			Raw: "remote=102&api_key=***&name=%D0%96", UserAgent: "Yealink SIP-T46S"},
-		{Status: 404, Addr: "127.0.0.1", Raw: "incoming&remote=102", UserAgent: "Yealink SIP-T46S"},
+			Raw: "remote=102&api_key=***&name=%D0%96", UserAgent: "Deskphone T46S"},
+		{Status: 404, Addr: "127.0.0.1", Raw: "incoming&remote=102", UserAgent: "Deskphone T46S"},
 	}
 	ignore := cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".Reason" },
 		cmp.Comparer(func(a, b string) bool { return a == b || a == "" || b == "" }))

@@ -31,6 +31,7 @@ type hit struct {
 	dialect  string // the same once it is known to be one of ours; only then is it said again
 	event    string
 	query    string
+	body     string // of a POST, where it is no form
 }
 
 func (f *Front) newHit(w http.ResponseWriter, r *http.Request) *hit {
@@ -46,11 +47,16 @@ func hitOf(r *http.Request) *hit { return r.Context().Value(hitKey{}).(*hit) }
 
 // take is the way of a hit: who is it, what does it say, is it stored.
 func (f *Front) take(h *hit) {
-	e, no := h.understand()
+	said, no := h.understand()
 	if no != nil {
 		h.refuse(no)
 		return
 	}
+	if said.Event.Type == "" {
+		h.pass(OutcomeNothing, said.Reply)
+		return
+	}
+	e := said.Event
 	named := e.Line != ""
 	if no := h.findLine(&e); no != nil {
 		h.refuse(no)
@@ -64,15 +70,15 @@ func (f *Front) take(h *hit) {
 	if named {
 		f.lines.remember(e.Phone.MAC, text(h.addr), e.Line)
 	}
-	h.accept(stored)
+	h.accept(stored, said.Reply)
 }
 
-func (h *hit) understand() (call.Event, *refused) {
+func (h *hit) understand() (dialect.Said, *refused) {
 	if no := h.admit(); no != nil {
-		return call.Event{}, no
+		return dialect.Said{}, no
 	}
 	if no := h.readBody(); no != nil {
-		return call.Event{}, no
+		return dialect.Said{}, no
 	}
 	return h.parse()
 }
@@ -113,34 +119,38 @@ func (h *hit) limit() *refused {
 	return nil
 }
 
-// readBody joins a form in the body to the query.
+// readBody joins a form in the body to the query, and keeps what is no form for the dialect.
 func (h *hit) readBody() *refused {
 	if h.r.Method != http.MethodPost || h.r.ContentLength == 0 {
 		return nil
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(h.w, h.r.Body, maxBody))
+	data, err := io.ReadAll(http.MaxBytesReader(h.w, h.r.Body, maxBody))
 	var tooLong *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLong):
 		return refusedHead(refuseBody.name)
 	case err != nil:
 		return &refused{status: http.StatusBadRequest, outcome: OutcomeBroken, text: "the body ends early", err: err}
-	case !isForm(h.r.Header.Get("Content-Type")):
-		return unusable("a body must be a form: application/x-www-form-urlencoded")
 	}
-	h.query = joinQueries(h.query, strings.TrimSpace(string(body)))
+	body := strings.TrimSpace(string(data))
+	if isForm(h.r.Header.Get("Content-Type"), body) {
+		h.query = joinQueries(h.query, body)
+	} else {
+		h.body = body
+	}
 	return nil
 }
 
-// isForm also takes a body that does not say what it is.
-func isForm(contentType string) bool {
+// isForm also takes a body that does not say what it is, unless it looks like XML.
+func isForm(contentType, body string) bool {
 	kind, _, _ := mime.ParseMediaType(contentType)
-	return contentType == "" || kind == "application/x-www-form-urlencoded"
+	return (contentType == "" || kind == "application/x-www-form-urlencoded") && !strings.HasPrefix(body, "<")
 }
 
-func (h *hit) parse() (call.Event, *refused) {
-	e, err := dialect.Parse(dialect.Hit{
-		Dialect: h.spoken, Event: h.event, Query: h.query, Addr: text(h.addr), UserAgent: h.r.UserAgent(),
+// parse lets the dialect read the hit. The event has no type where there is nothing to store.
+func (h *hit) parse() (dialect.Said, *refused) {
+	said, err := dialect.Parse(dialect.Hit{
+		Dialect: h.spoken, Event: h.event, Query: h.query, Body: h.body, Addr: text(h.addr), UserAgent: h.r.UserAgent(),
 	}, h.front.opts.Region)
 	if slices.Contains(knownDialects, h.spoken) {
 		h.dialect = h.spoken
@@ -148,14 +158,17 @@ func (h *hit) parse() (call.Event, *refused) {
 	var why *dialect.Unusable
 	switch {
 	case err == nil:
-		return e, nil
+		return said, nil
+	case errors.Is(err, dialect.ErrNothingNew):
+		said.Event = call.Event{}
+		return said, nil
 	case errors.As(err, &why):
-		return e, unusable(why.Reason)
+		return said, unusable(why.Reason)
 	case errors.Is(err, dialect.ErrNoMeaning):
-		return e, &refused{status: http.StatusNotFound, outcome: OutcomeUnknown, keep: true,
+		return said, &refused{status: http.StatusNotFound, outcome: OutcomeUnknown, keep: true,
 			text: "this phone's event means nothing here: events are " + knownEvents}
 	}
-	return e, &refused{status: http.StatusNotFound, outcome: OutcomeUnknown, keep: true,
+	return said, &refused{status: http.StatusNotFound, outcome: OutcomeUnknown, keep: true,
 		text: "no such dialect or event: dialects are " + strings.Join(knownDialects, " ") + "; events are " + knownEvents}
 }
 

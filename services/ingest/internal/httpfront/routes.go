@@ -32,6 +32,7 @@ func (f *Front) routes() *mux.Router {
 func (f *Front) forms(r *mux.Router) {
 	r.HandleFunc(`/{script:(?i:checkphone\.php)}`, f.article)
 	r.HandleFunc(`/{folder:.+}/{script:(?i:checkphone\.php)}`, f.article)
+	r.HandleFunc("/{dialect:(?i:polycom)}", f.named) // its event is in the body
 	r.HandleFunc("/{dialect:[^/]+}/{event:[^/]+}", f.named)
 	r.HandleFunc("/{dialect:[^/]+}/{event:[^/]+}/{query:.*}", f.named) // Grandstream's path style
 }
