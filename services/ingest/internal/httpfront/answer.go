@@ -18,6 +18,7 @@ import (
 const (
 	OutcomeAccepted  = "accepted"  // 200
 	OutcomeHead      = "head"      // 200, nothing stored
+	OutcomeRepeat    = "repeat"    // 200, nothing stored: it has just been told
 	OutcomeNothing   = "nothing"   // 200, nothing stored: a Polycom's dial tone
 	OutcomeUnusable  = "unusable"  // 400, kept
 	OutcomeUnknown   = "unknown"   // 404, 405; kept where the dialect or the event is the reason

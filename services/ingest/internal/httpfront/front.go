@@ -99,6 +99,7 @@ type Front struct {
 	publisher  Publisher
 	rejections Rejections
 	lines      *lineMemory
+	repeats    repeats
 	router     *mux.Router
 	server     *http.Server
 	arrivals   arrivals

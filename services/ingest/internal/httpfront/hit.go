@@ -56,21 +56,35 @@ func (f *Front) take(h *hit) {
 		h.pass(OutcomeNothing, said.Reply)
 		return
 	}
-	e := said.Event
-	named := e.Line != ""
-	if no := h.findLine(&e); no != nil {
+	named := said.Event.Line != ""
+	if no := h.findLine(&said.Event); no != nil {
 		h.refuse(no)
 		return
 	}
-	stored, err := h.publish(e)
-	if err != nil {
+	again, err := f.repeats.once(said, func() (err error) {
+		said.Event, err = h.publish(said.Event)
+		return err
+	})
+	switch {
+	case err != nil:
 		h.refuse(unstored(err))
 		return
+	case again:
+		h.pass(OutcomeRepeat, said.Reply)
+		return
 	}
+	f.learn(h, said.Event, named)
+	h.accept(said.Event, said.Reply)
+}
+
+// learn keeps what a stored event says of its phone.
+func (f *Front) learn(h *hit, e call.Event, named bool) {
 	if named {
 		f.lines.remember(e.Phone.MAC, text(h.addr), e.Line)
 	}
-	h.accept(stored, said.Reply)
+	if e.Type == call.Boot {
+		f.repeats.restarted(e.Phone.MAC)
+	}
 }
 
 func (h *hit) understand() (dialect.Said, *refused) {

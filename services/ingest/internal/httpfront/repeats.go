@@ -1,0 +1,138 @@
+package httpfront
+
+import (
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/callbus/callbus/internal/call"
+	"github.com/callbus/callbus/services/ingest/internal/dialect"
+)
+
+const (
+	// repeatWindow is how long after a hit another one may be its repeat. Longer, and a counter of calls that starts
+	// anew with the phone could come round.
+	repeatWindow = time.Second
+	// repeatMemory is how many hits are looked back on: 1,000 phones in their busy hour send 30 a second. Of more, the
+	// oldest are forgotten, and a repeat of theirs becomes a message of its own.
+	repeatMemory = 1024
+)
+
+// repeats finds the hits in which a phone tells for a second time what it has just told (docs/adr/0006): same phone,
+// same event, same call, within a second. It merges nothing that it is not sure of: a repeat too many is a second
+// pop-up, one too few is a call that nobody sees.
+type repeats struct {
+	mu     sync.Mutex
+	recent []*telling // the oldest first
+}
+
+// errPanicked stands until store has returned.
+var errPanicked = errors.New("storing panicked")
+
+// telling is an event that was told, and the words for it that make another hit a repeat.
+type telling struct {
+	event  call.Event
+	named  bool // the call id names one call
+	twice  bool // the vendor tells it once more, with a call id if this has none, and without if it has
+	paired bool // and has done so
+	since  time.Time
+
+	stored chan struct{} // closed once it is known whether the event is stored
+	err    error         // why it is not
+}
+
+// once stores an event, unless it has just been stored: then again is true, and the promise that the first hit got holds
+// for this one too. If the first could not be stored, the repeat takes its place. The line of said is the final one.
+func (r *repeats) once(said dialect.Said, store func() error) (again bool, err error) {
+	for {
+		t, first := r.tell(said)
+		if first {
+			return false, r.settle(t, store)
+		}
+		<-t.stored // a publisher gives up after two seconds
+		if t.err == nil {
+			return true, nil
+		}
+	}
+}
+
+// tell finds the hit that this one repeats, or takes this one down as the first.
+func (r *repeats) tell(said dialect.Said) (t *telling, first bool) {
+	x := &telling{event: told(said.Event), named: said.OneCall, twice: said.Twice, since: time.Now(), stored: make(chan struct{})}
+	if x.event.Phone.MAC == "" || !x.named && !x.twice {
+		return x, true // behind one address there may be many phones; and without a name any two calls look alike
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.forget(func(t *telling) bool { return x.since.Sub(t.since) >= repeatWindow })
+	for _, t := range slices.Backward(r.recent) {
+		switch {
+		case !t.sameCall(x):
+		case t.event == x.event:
+			return t, false
+		case t.event.Type != x.event.Type: // held, resumed, held again: the call has gone on since
+			return r.add(x), true
+		}
+	}
+	for _, t := range r.recent {
+		if t.pairs(x) {
+			t.paired = true
+			return t, false
+		}
+	}
+	return r.add(x), true
+}
+
+// told is what must be the same in a repeat: all that the event says but for the words it was said in.
+func told(e call.Event) call.Event {
+	e.Raw, e.Phone.IP = "", ""
+	return e
+}
+
+func (t *telling) sameCall(x *telling) bool {
+	return t.named && x.named && t.event.CallID == x.event.CallID && t.samePlace(x)
+}
+
+func (t *telling) samePlace(x *telling) bool {
+	return t.event.Phone.MAC == x.event.Phone.MAC && t.event.Line == x.event.Line
+}
+
+// pairs reports whether t and x are the two ways of telling one thing. Each is half of one pair at most, so that of two
+// calls of one caller, each told twice, two remain.
+func (t *telling) pairs(x *telling) bool {
+	return t.twice && x.twice && !t.paired && (t.event.CallID == "") != (x.event.CallID == "") &&
+		t.samePlace(x) && t.event.Type == x.event.Type && t.event.Remote.Number == x.event.Remote.Number
+}
+
+func (r *repeats) add(x *telling) *telling {
+	if len(r.recent) == repeatMemory {
+		r.recent = slices.Delete(r.recent, 0, 1)
+	}
+	r.recent = append(r.recent, x)
+	return x
+}
+
+// settle stores the event and tells those who repeated it what became of it. One that was not stored was not told.
+func (r *repeats) settle(t *telling, store func() error) error {
+	t.err = errPanicked
+	defer func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if t.err != nil {
+			r.forget(func(other *telling) bool { return other == t })
+		}
+		close(t.stored)
+	}()
+	t.err = store()
+	return t.err
+}
+
+// restarted forgets the calls of a phone that has started anew: so have its call ids.
+func (r *repeats) restarted(mac string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.forget(func(t *telling) bool { return t.event.Phone.MAC == mac })
+}
+
+func (r *repeats) forget(gone func(*telling) bool) { r.recent = slices.DeleteFunc(r.recent, gone) }
