@@ -28,6 +28,9 @@ import (
 // Options of the service. Flags sets those that an operator sees.
 type Options struct {
 	HTTP           string // where phones knock
+	HTTPS          string // where those knock that speak TLS; empty: nowhere
+	TLSCert        string // file with the certificate of HTTPS and those between it and the root, PEM
+	TLSKey         string // file with its key, PEM
 	Admin          string // probes and metrics; empty: none
 	Site           string
 	Region         phone.Region
@@ -72,6 +75,9 @@ func (o *Options) Flags(fs *flag.FlagSet) {
 func (o *Options) FrontFlags(fs *flag.FlagSet) {
 	o.Region, o.StoreMax = "RU", DefaultStoreMax
 	fs.StringVar(&o.HTTP, "http", ":8080", "address that phones call")
+	fs.StringVar(&o.HTTPS, "https", "", "address for phones that speak HTTPS, beside --http; empty: none")
+	fs.StringVar(&o.TLSCert, "tls-cert", "", "file with the certificate chain of --https (PEM); a renewed one is taken up by itself")
+	fs.StringVar(&o.TLSKey, "tls-key", "", "file with the key of --tls-cert (PEM)")
 	fs.StringVar(&o.Site, "site", "", "name of this branch; two branches may both have a line 101")
 	fs.Var(&o.StoreMax, "store-max", "room for stored calls; when it is full, phones are answered 503")
 	fs.Func("region", "country whose national numbers the phones use (default RU)", func(s string) (err error) {
@@ -118,6 +124,7 @@ type service struct {
 	nc        *nats.Conn
 	publisher *stream.Publisher
 	front     *httpfront.Front
+	https     *https // nil: none
 	declared  atomic.Bool
 	fill      *fill
 	unwatch   func() // ends the watch over the store
@@ -126,7 +133,7 @@ type service struct {
 // Run takes hits until ctx ends, and then answers those under way before it lets go of the store. Errors: options that
 // do not go together, an address that is taken, a store that cannot be opened or that froze while working.
 func Run(ctx context.Context, o Options) error {
-	if err := o.check(); err != nil {
+	if err := errors.Join(o.check(), o.checkHTTPS()); err != nil {
 		return err
 	}
 	proxies, err := o.proxies()
@@ -184,19 +191,28 @@ func (s *service) openFront(context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listen for phones: %w", err)
 	}
+	if s.https, err = s.listenHTTPS(); err != nil {
+		_ = l.Close()
+		return err
+	}
 	s.front = httpfront.New(httpfront.Options{
 		Region: s.Region, TrustedProxies: s.proxies, Log: s.Log, Observe: observe(s.Metrics),
 	}, s.publisher, newRejections(stream.NewRejections(s.nc), s.Metrics))
-	go func() {
-		if err := s.front.Serve(l); err != nil {
-			s.group.Fail(err)
-		}
-	}()
-	s.Log.Info().Stringer("address", l.Addr()).Msg("phones.welcome")
+	if s.https != nil {
+		go func() { s.group.Fail(s.front.ServeTLS(s.https, s.https.config())) }()
+		s.Log.Info().Stringer("address", s.https.Addr()).Str("scheme", "https").Msg("phones.welcome")
+	}
+	go func() { s.group.Fail(s.front.Serve(l)) }()
+	s.Log.Info().Stringer("address", l.Addr()).Str("scheme", "http").Msg("phones.welcome")
 	if s.Ready != nil {
 		s.Ready(l.Addr())
 	}
 	return nil
 }
 
-func (s *service) closeFront(ctx context.Context) error { return s.front.Shutdown(ctx) }
+func (s *service) closeFront(ctx context.Context) error {
+	if s.https != nil {
+		defer s.https.stop()
+	}
+	return s.front.Shutdown(ctx)
+}

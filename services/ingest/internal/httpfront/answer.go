@@ -25,6 +25,7 @@ const (
 	OutcomeForbidden = "forbidden" // 401, 403
 	OutcomeLimited   = "limited"   // 429
 	OutcomeBroken    = "broken"    // 400, 411, 413, 414, 431, 503, 505: refused before there was a request
+	OutcomeHandshake = "handshake" // no answer: TLS failed
 	OutcomeUnstored  = "unstored"  // 503
 )
 

@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -73,7 +74,7 @@ type Options struct {
 	// values) and how long it took. It must be safe for concurrent use. Nil: nobody counts.
 	Observe func(outcome, dialect string, seconds float64)
 
-	// MaxConns is how many connections may be open at once: 4096 where it is 0.
+	// MaxConns is how many connections may be open at once, on all listeners together: 4096 where it is 0.
 	MaxConns int
 }
 
@@ -103,6 +104,7 @@ type Front struct {
 	router     *mux.Router
 	server     *http.Server
 	arrivals   arrivals
+	open       atomic.Int64  // connections, of all listeners
 	stopping   chan struct{} // closed by stop
 	stop       func()
 }
@@ -136,7 +138,7 @@ func New(o Options, p Publisher, r Rejections) *Front {
 func (f *Front) Handler() http.Handler { return http.HandlerFunc(f.serve) }
 
 // Serve answers the connections of l, repaired, until Shutdown; then it returns nil, while Shutdown may still be waiting
-// for requests under way. It closes l.
+// for requests under way. It closes l. It may be called for several listeners: they share all limits, and stop together.
 func (f *Front) Serve(l net.Listener) error {
 	door := closeOnce{l, sync.OnceValue(l.Close)}
 	served := make(chan struct{})
@@ -148,7 +150,7 @@ func (f *Front) Serve(l net.Listener) error {
 		case <-served:
 		}
 	}()
-	err := f.server.Serve(repair(door, f.opts.MaxConns))
+	err := f.server.Serve(&listener{Listener: door, limit: int64(f.opts.MaxConns), open: &f.open})
 	select {
 	case <-f.stopping:
 		return nil

@@ -20,6 +20,8 @@ const refusedMethod = "CALLBUS-REFUSED"
 var (
 	refuseNoise = &refusal{"noise", http.StatusBadRequest,
 		"this is not HTTP"}
+	refusePlain = &refusal{"plain", http.StatusBadRequest,
+		"this port speaks HTTPS: the address begins with https://, or has the port of plain HTTP"}
 	refuseLine = &refusal{"line", http.StatusBadRequest,
 		"the request line is not METHOD TARGET HTTP/1.1"}
 	refuseLongLine = &refusal{"long-line", http.StatusRequestURITooLong,
@@ -42,7 +44,7 @@ var (
 		"too many connections"}
 )
 
-var refusals = byName(refuseNoise, refuseLine, refuseLongLine, refuseVersion, refuseHeader, refuseLargeHead,
+var refusals = byName(refuseNoise, refusePlain, refuseLine, refuseLongLine, refuseVersion, refuseHeader, refuseLargeHead,
 	refuseHosts, refuseLength, refuseChunked, refuseBody, refuseCrowd)
 
 func byName(all ...*refusal) map[string]*refusal {

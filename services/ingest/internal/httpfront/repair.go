@@ -1,6 +1,7 @@
 package httpfront
 
 import (
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -28,17 +29,13 @@ const crowdSpare = 64
 //
 // A connection costs no goroutine of its own and usually 3 KiB; at most some 90, where a head is as long as allowed and
 // has to be escaped throughout. The server behind it must be a Front: it answers the refusals.
-func Repair(l net.Listener) net.Listener { return repair(l, 0) }
+func Repair(l net.Listener) net.Listener { return &listener{Listener: l, open: new(atomic.Int64)} }
 
-// repair also limits how many connections are open at once; 0 is no limit.
-func repair(l net.Listener, limit int) net.Listener {
-	return &listener{Listener: l, limit: int64(limit)}
-}
-
+// listener also limits how many connections are open at once.
 type listener struct {
 	net.Listener
-	limit int64
-	open  atomic.Int64
+	limit int64         // 0: none
+	open  *atomic.Int64 // a Front's listeners count together
 }
 
 // Accept returns the next connection.
@@ -48,7 +45,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		c := &conn{Conn: nc, open: &l.open}
+		c := &conn{Conn: nc, open: l.open}
 		n := l.open.Add(1)
 		switch {
 		case l.limit == 0 || n <= l.limit:
@@ -65,7 +62,7 @@ func (l *listener) Accept() (net.Conn, error) {
 // to any.
 type conn struct {
 	net.Conn
-	open *atomic.Int64 // the listener's count
+	open *atomic.Int64 // the listeners' count
 
 	scan scan
 	buf  []byte // buf[r:w] is read and not yet judged. Not pooled: Close may come while Read still uses it
@@ -99,7 +96,10 @@ func (c *conn) Read(p []byte) (int, error) {
 		if c.judge() {
 			continue
 		}
-		if err := c.fill(); err != nil {
+		switch err := c.fill(); {
+		case errors.Is(err, errPlain):
+			c.refuse(refusePlain)
+		case err != nil:
 			return 0, err
 		}
 	}

@@ -269,7 +269,7 @@ func TestAboveTheLimitOfConnectionsIsToldSo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := repair(inner, 1).(*listener)
+	l := &listener{Listener: inner, limit: 1, open: new(atomic.Int64)}
 	defer l.Close()
 	accept := func() net.Conn {
 		phone, err := net.Dial("tcp", l.Addr().String())
