@@ -96,7 +96,7 @@ func (h *hit) refuse(no *refused) {
 	}
 	h.answer(no.status, "text/plain; charset=utf-8", no.text+"\n")
 	h.observe(no.outcome)
-	h.common(h.front.opts.Log.Warn()).
+	h.common(h.front.quiet.line()).
 		Int("status", no.status).Str("reason", no.text).Err(no.err).Msg("call.refused")
 }
 

@@ -101,6 +101,7 @@ type Front struct {
 	rejections Rejections
 	lines      *lineMemory
 	repeats    repeats
+	quiet      *quiet
 	router     *mux.Router
 	server     *http.Server
 	arrivals   arrivals
@@ -117,7 +118,7 @@ func New(o Options, p Publisher, r Rejections) *Front {
 	if o.MaxConns == 0 {
 		o.MaxConns = defaultMaxConns
 	}
-	f := &Front{opts: o, publisher: p, rejections: r, lines: newLineMemory(rememberedPhones), stopping: make(chan struct{})}
+	f := &Front{opts: o, publisher: p, rejections: r, lines: newLineMemory(rememberedPhones), quiet: newQuiet(o.Log), stopping: make(chan struct{})}
 	f.stop = sync.OnceFunc(func() { close(f.stopping) })
 	f.router = f.routes()
 	f.server = &http.Server{
@@ -172,6 +173,7 @@ func (c closeOnce) Close() error { return c.close() }
 func (f *Front) Shutdown(ctx context.Context) error {
 	f.stop()
 	f.arrivals.heard(ctx)
+	defer f.quiet.tell()
 	err := f.server.Shutdown(ctx)
 	if err == nil {
 		return nil
