@@ -88,6 +88,12 @@ var table = []room{
 
 	// Inside a service nobody speaks NATS: the job is phones, or 1C.
 	{
+		// Who may speak is decided without knowing HTTP or files.
+		path:   "services/ingest/internal/access",
+		ours:   []string{"internal/call", "internal/phone", "services/ingest/internal/dialect"},
+		others: []string{xtext, xtime},
+	},
+	{
 		path:   "services/ingest/internal/...",
 		ours:   with(domain, "services/ingest/internal/..."),
 		others: with(watching, "github.com/gorilla/mux", uuid, xsync, xtext, xtime),

@@ -28,6 +28,9 @@ func parseMAC(s string) string {
 // "snomD785-SIP 10.1.169.16 … 00041396D9B4", "DevId 000b828aa872".
 var agentMAC = regexp.MustCompile(`(?i)(?:^|[^0-9a-z])([0-9a-f]{2}(?:[:-]?[0-9a-f]{2}){5})(?:[^0-9a-z]|$)`)
 
+// ParseMAC reads a MAC in any of its spellings, for those who read one elsewhere.
+func ParseMAC(s string) string { return parseMAC(s) }
+
 // findMAC looks for the MAC in a User-Agent. Most vendors' agents carry it, so that a phone keeps its identity when
 // mac=… was forgotten in the URL.
 func findMAC(agent string) string {

@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/callbus/callbus/internal/call"
+	"github.com/callbus/callbus/services/ingest/internal/access"
 	"github.com/callbus/callbus/services/ingest/internal/dialect"
 )
 
@@ -22,8 +23,8 @@ const (
 	OutcomeNothing   = "nothing"   // 200, nothing stored: a Polycom's dial tone
 	OutcomeUnusable  = "unusable"  // 400, kept
 	OutcomeUnknown   = "unknown"   // 404, 405; kept where the dialect or the event is the reason
-	OutcomeForbidden = "forbidden" // 401, 403
-	OutcomeLimited   = "limited"   // 429
+	OutcomeForbidden = "forbidden" // 401, 403; kept
+	OutcomeLimited   = "limited"   // 429; kept
 	OutcomeBroken    = "broken"    // 400, 411, 413, 414, 431, 503, 505: refused before there was a request
 	OutcomeHandshake = "handshake" // no answer: TLS failed
 	OutcomeUnstored  = "unstored"  // 503
@@ -42,8 +43,25 @@ func unusable(text string) *refused {
 	return &refused{status: http.StatusBadRequest, outcome: OutcomeUnusable, text: text, keep: true}
 }
 
-func forbidden(status int, text string) *refused {
-	return &refused{status: status, outcome: OutcomeForbidden, text: text}
+// denials are the answers to those who may not speak. The access room's words are for the phone's owner.
+var denials = map[error]refused{
+	access.ErrNoToken:      {status: http.StatusUnauthorized, outcome: OutcomeForbidden},
+	access.ErrToken:        {status: http.StatusForbidden, outcome: OutcomeForbidden},
+	access.ErrAddress:      {status: http.StatusForbidden, outcome: OutcomeForbidden},
+	access.ErrTokenAddress: {status: http.StatusForbidden, outcome: OutcomeForbidden},
+	access.ErrMAC:          {status: http.StatusForbidden, outcome: OutcomeForbidden},
+	access.ErrLine:         {status: http.StatusForbidden, outcome: OutcomeForbidden},
+	access.ErrTooMany:      {status: http.StatusTooManyRequests, outcome: OutcomeLimited},
+}
+
+// denied is nil where there is no error.
+func denied(err error) *refused {
+	if err == nil {
+		return nil
+	}
+	no := denials[err]
+	no.text, no.keep = err.Error(), true
+	return &no
 }
 
 // unstored asks for a second try, though no phone is known to make one.
@@ -102,8 +120,11 @@ func (h *hit) refuse(no *refused) {
 
 // common is what the line of every outcome holds.
 func (h *hit) common(line *zerolog.Event) *zerolog.Event {
-	if h.identity != "" {
-		line.Str("identity", h.identity)
+	if h.caller.ID != "" {
+		line.Str("identity", h.caller.ID)
+	}
+	if !h.caller.Expires.IsZero() {
+		line.Time("token_expires", h.caller.Expires)
 	}
 	return line.Str("dialect", h.dialect).Str("addr", text(h.addr)).Float64("ms", h.ms())
 }
@@ -113,7 +134,7 @@ func (h *hit) keep(no *refused) {
 	defer cancel()
 	h.front.rejections.Reject(ctx, Rejection{
 		Reason: no.text, Status: no.status, Addr: text(h.addr), Dialect: h.dialect,
-		Raw: dialect.Raw(joinQueries(h.query, h.body)), UserAgent: short(h.r.UserAgent()),
+		Raw: dialect.Raw(joinQueries(h.query, h.body)), UserAgent: short(h.agent),
 	})
 }
 

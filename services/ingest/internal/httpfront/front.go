@@ -24,6 +24,7 @@ import (
 
 	"github.com/callbus/callbus/internal/call"
 	"github.com/callbus/callbus/internal/phone"
+	"github.com/callbus/callbus/services/ingest/internal/access"
 )
 
 // Publisher stores events. It stamps id, time and site, returns once the event is on disk, and returns it as stored.
@@ -37,7 +38,16 @@ type Rejections interface {
 	Reject(context.Context, Rejection)
 }
 
-// Rejection is a hit that was refused for what it says: with 400, or with 404 for its dialect or event.
+// Guard decides who may speak, and knows tokens when it sees them. *access.Guard is one. It must be safe for concurrent use.
+type Guard interface {
+	// Admit says whose hit it is. An empty token stands for none. Errors are those of package access.
+	Admit(addr netip.Addr, token string) (access.Caller, error)
+
+	// Conceal cuts tokens out of what a phone sent: the one that it presented, and others that stand in wrong places.
+	Conceal(text, presented string) string
+}
+
+// Rejection is a hit that was refused: with 400 or 404 for what it says, with 401, 403 or 429 for who says it.
 type Rejection struct {
 	Reason    string // as the phone was told
 	Status    int
@@ -55,17 +65,8 @@ type Options struct {
 	// TrustedProxies are the peers whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
 
-	// Allowed are the clients that are served, everybody where it is empty; others get 403.
-	Allowed []netip.Prefix
-
-	// Tokens tells whose token it is that stands behind /p/. It is asked with "" where a request has none, so that it
-	// alone decides whether one is needed: 401 if "" is not ok, 403 for others. Nil: any token, and none, will do.
-	// It must be safe for concurrent use and compare in constant time.
-	Tokens func(token string) (identity string, ok bool)
-
-	// Limit reports whether an address has used up its rate; then it gets 429. It is not asked for a valid token.
-	// Nil: no limit.
-	Limit func(netip.Addr) bool
+	// Guard stands at the door. Nil: everybody may come in, with any token or none.
+	Guard Guard
 
 	// Log gets one line per outcome: call.accepted or call.refused.
 	Log zerolog.Logger
@@ -114,6 +115,9 @@ type Front struct {
 func New(o Options, p Publisher, r Rejections) *Front {
 	if o.Observe == nil {
 		o.Observe = func(string, string, float64) {}
+	}
+	if o.Guard == nil {
+		o.Guard = access.New(access.Options{})
 	}
 	if o.MaxConns == 0 {
 		o.MaxConns = defaultMaxConns

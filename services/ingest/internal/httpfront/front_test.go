@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +20,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/callbus/callbus/internal/call"
+	"github.com/callbus/callbus/services/ingest/internal/access"
 )
 
 // store is a Publisher that keeps events in memory, after doing what the test wants.
@@ -208,30 +208,30 @@ func TestWhatAStrictServerGetsWrongArrives(t *testing.T) {
 }
 
 func TestEveryFormOfTheAddressIsServed(t *testing.T) {
-	h := open(t, Options{Tokens: func(token string) (string, bool) { return "hall", token == "" || token == "s3cr.et_-" }})
+	h := open(t, Options{Guard: access.New(access.Options{Shared: func() string { return "s3cr.et_-s3cr.et_-" }, Optional: true})})
 	for target, want := range map[string]string{
-		"/checkphone.php?event=1&p1=102&p2=101":                      "checkphone incoming 101",
-		"/CheckPhone.PHP?event=4&p1=102&p2=101":                      "checkphone ended 101",
-		"/x/checkphone.php?event=2&p1=102&p2=101":                    "checkphone answered 101",
-		"/x/y%20z/checkphone.php?event=3&p1=102&p2=101":              "checkphone outgoing 101",
-		"//checkphone.php?event=1&p1=102&p2=101":                     "checkphone incoming 101",
-		"/p/s3cr.et_-/checkphone.php?event=1&p1=102&p2=101":          "checkphone incoming 101",
-		"/p/s3cr.et_-/x/checkphone.php?event=1&p1=102&p2=101":        "checkphone incoming 101",
-		"/yealink/incoming?line=101&remote=102":                      "yealink incoming 101",
-		"/Yealink/Incoming?line=101&remote=102":                      "yealink incoming 101",
-		"/yealink/incoming/?line=101&remote=102":                     "yealink incoming 101",
-		"//yealink///incoming?line=101&remote=102":                   "yealink incoming 101",
-		"/p/s3cr.et_-/yealink/incoming?line=101&remote=102":          "yealink incoming 101",
-		"/p/s3cr.et_-//yealink/incoming?line=101&remote=102":         "yealink incoming 101",
-		"/phone/held/line=101&remote=102":                            "phone held 101",
-		"/phone/held/line=10//1&remote=102":                          "phone held 10//1",
-		"/phone/held/line=1%2F01%26x&remote=102?cid=7":               "phone held 1/01&x",
-		"/p/s3cr.et_-/phone/held/line=101&remote=sip:102@pbx":        "phone held 101",
-		"/phone/registered?mac=00:15:65:AA:BB:CC&line=101":           "phone registered 101",
-		"http://ingest:8080/phone/ended?line=101&remote=102":         "phone ended 101",
-		"phone/ended?line=101&remote=102":                            "phone ended 101",
-		"/../x/./checkphone.php?event=1&p1=102&p2=101":               "checkphone incoming 101",
-		"/phone/ended?line=101&remote=102&path=/p/x/checkphone.php?": "phone ended 101",
+		"/checkphone.php?event=1&p1=102&p2=101":                        "checkphone incoming 101",
+		"/CheckPhone.PHP?event=4&p1=102&p2=101":                        "checkphone ended 101",
+		"/x/checkphone.php?event=2&p1=102&p2=101":                      "checkphone answered 101",
+		"/x/y%20z/checkphone.php?event=3&p1=102&p2=101":                "checkphone outgoing 101",
+		"//checkphone.php?event=1&p1=102&p2=101":                       "checkphone incoming 101",
+		"/p/s3cr.et_-s3cr.et_-/checkphone.php?event=1&p1=102&p2=101":   "checkphone incoming 101",
+		"/p/s3cr.et_-s3cr.et_-/x/checkphone.php?event=1&p1=102&p2=101": "checkphone incoming 101",
+		"/yealink/incoming?line=101&remote=102":                        "yealink incoming 101",
+		"/Yealink/Incoming?line=101&remote=102":                        "yealink incoming 101",
+		"/yealink/incoming/?line=101&remote=102":                       "yealink incoming 101",
+		"//yealink///incoming?line=101&remote=102":                     "yealink incoming 101",
+		"/p/s3cr.et_-s3cr.et_-/yealink/incoming?line=101&remote=102":   "yealink incoming 101",
+		"/p/s3cr.et_-s3cr.et_-//yealink/incoming?line=101&remote=102":  "yealink incoming 101",
+		"/phone/held/line=101&remote=102":                              "phone held 101",
+		"/phone/held/line=10//1&remote=102":                            "phone held 10//1",
+		"/phone/held/line=1%2F01%26x&remote=102?cid=7":                 "phone held 1/01&x",
+		"/p/s3cr.et_-s3cr.et_-/phone/held/line=101&remote=sip:102@pbx": "phone held 101",
+		"/phone/registered?mac=00:15:65:AA:BB:CC&line=101":             "phone registered 101",
+		"http://ingest:8080/phone/ended?line=101&remote=102":           "phone ended 101",
+		"phone/ended?line=101&remote=102":                              "phone ended 101",
+		"/../x/./checkphone.php?event=1&p1=102&p2=101":                 "checkphone incoming 101",
+		"/phone/ended?line=101&remote=102&path=/p/x/checkphone.php?":   "phone ended 101",
 	} {
 		got := h.get(t, target)
 		e := h.last(t)
@@ -290,66 +290,6 @@ func TestWhatIsUnusableIsKeptWithoutItsSecrets(t *testing.T) {
 	}
 	if strings.Contains(log, "hush") || len(h.all()) > 0 {
 		t.Errorf("log %s, stored %v", log, h.all())
-	}
-}
-
-func TestATokenOpensTheDoorAndIsNeverRepeated(t *testing.T) {
-	const good, wrong = "s3cret-of-the-hall", "s3cret-of-nobody"
-	h := open(t, Options{Tokens: func(token string) (string, bool) { return "hall", token == good }})
-	for _, c := range []struct {
-		target string
-		want   int
-	}{
-		{"/p/" + good + "/phone/incoming", 400},
-		{"/p/" + good + "/phone/incoming?line=101", 200},
-		{"/p/" + good + "/phone/incoming/line=101", 200},
-		{"/p/" + good + "/nokia/incoming?line=101", 404},
-		{"/p/" + good + "/incoming", 404},
-		{"/p/" + good, 404},
-		{"/p/" + wrong + "/phone/incoming?line=101", 403},
-		{"/p/" + wrong + "/checkphone.php?event=1&p1=1&p2=2", 403},
-		{"/p/" + good + "%20/phone/incoming?line=101", 403},
-		{"/p/" + strings.Repeat(good, 9) + "/phone/incoming?line=101", 403},
-		{"/phone/incoming?line=101", 401},
-		{"/checkphone.php?event=1&p1=102&p2=101", 401},
-		{"/x/p/" + good + "/checkphone.php?event=1&p1=102&p2=101", 401},
-		{"/" + good + "/phone/incoming?line=101", 401},
-	} {
-		got := h.get(t, c.target)
-		if got.Status != c.want {
-			t.Errorf("%s: got %d %q, want %d", c.target, got.Status, got.Body, c.want)
-		}
-		if all, _ := json.Marshal(got); bytes.Contains(all, []byte("s3cret")) {
-			t.Errorf("%s: the answer repeats the token: %s", c.target, all)
-		}
-	}
-	rejected, outcomes, log := h.told()
-	all, _ := json.Marshal([]any{rejected, outcomes, log, h.all()})
-	if bytes.Contains(all, []byte("s3cret")) {
-		t.Errorf("a token got out: %s", all)
-	}
-	if len(h.all()) != 2 || strings.Count(log, `"identity":"hall"`) != 4 {
-		t.Errorf("stored %d events, want 2; log %s", len(h.all()), log)
-	}
-}
-
-func TestOnlyAllowedAddressesAndRatesAreServed(t *testing.T) {
-	other := netip.MustParsePrefix("192.0.2.0/24")
-	h := open(t, Options{Allowed: []netip.Prefix{other}, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
-	if got := h.get(t, "/phone/incoming?line=101"); got.Status != 403 {
-		t.Errorf("a strange address: got %d, want 403", got.Status)
-	}
-	got := h.say(t, "GET /phone/incoming?line=101 HTTP/1.0\r\nX-Forwarded-For: 192.0.2.7\r\n\r\n")
-	if got.Status != 200 {
-		t.Errorf("an allowed address behind our proxy: got %d, want 200", got.Status)
-	}
-
-	h = open(t, Options{Limit: func(netip.Addr) bool { return true }, Tokens: func(token string) (string, bool) { return "", true }})
-	if got := h.get(t, "/phone/incoming?line=101"); got.Status != 429 || got.Header.Get("Retry-After") == "" {
-		t.Errorf("over the limit: got %d, %v, want 429 and Retry-After", got.Status, got.Header)
-	}
-	if got := h.get(t, "/p/token/phone/incoming?line=101"); got.Status != 200 {
-		t.Errorf("over the limit with a valid token: got %d, want 200", got.Status)
 	}
 }
 

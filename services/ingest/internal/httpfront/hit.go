@@ -1,6 +1,7 @@
 package httpfront
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/callbus/callbus/internal/call"
+	"github.com/callbus/callbus/services/ingest/internal/access"
 	"github.com/callbus/callbus/services/ingest/internal/dialect"
 )
 
@@ -25,17 +27,18 @@ type hit struct {
 	started time.Time
 	addr    netip.Addr
 
-	token    string // never leaves admit
-	identity string
-	spoken   string // the dialect in the path: anything, even a secret in the wrong place (/SECRET/yealink/incoming)
-	dialect  string // the same once it is known to be one of ours; only then is it said again
-	event    string
-	query    string
-	body     string // of a POST, where it is no form
+	token   string // as it was presented; leaves in no direction but to the guard
+	caller  access.Caller
+	agent   string // the User-Agent
+	spoken  string // the dialect in the path: anything, even a secret in the wrong place (/SECRET/yealink/incoming)
+	dialect string // the same once it is known to be one of ours; only then is it said again
+	event   string
+	query   string
+	body    string // of a POST, where it is no form
 }
 
 func (f *Front) newHit(w http.ResponseWriter, r *http.Request) *hit {
-	return &hit{front: f, w: w, r: r, started: time.Now(), addr: clientAddr(r, f.opts.TrustedProxies)}
+	return &hit{front: f, w: w, r: r, started: time.Now(), addr: clientAddr(r, f.opts.TrustedProxies), agent: r.UserAgent()}
 }
 
 type hitKey struct{}
@@ -94,42 +97,33 @@ func (h *hit) understand() (dialect.Said, *refused) {
 	if no := h.readBody(); no != nil {
 		return dialect.Said{}, no
 	}
-	return h.parse()
+	said, no := h.parse()
+	if no == nil && said.Event.Type != "" {
+		no = h.vouch(&said)
+	}
+	return said, no
 }
 
-// admit asks who it is. An empty token stands for none.
-func (h *hit) admit() *refused {
-	o := &h.front.opts
-	token := h.token
-	h.token = ""
-	if len(o.Allowed) > 0 && !within(h.addr, o.Allowed) {
-		return forbidden(http.StatusForbidden, "this address is not allowed")
+// admit asks who it is, and takes the tokens out of what is said again: of all that a phone sends they alone are secret.
+func (h *hit) admit() (no *refused) {
+	if slices.Contains(knownDialects, h.spoken) {
+		h.dialect = h.spoken
 	}
-	if o.Tokens == nil {
-		return h.limit()
-	}
-	identity, ok := "", token == "" || tokenForm.MatchString(token)
-	if ok {
-		identity, ok = o.Tokens(token)
-	}
-	if ok {
-		h.identity = identity
-	}
-	switch {
-	case ok && token != "":
-		return nil
-	case ok:
-		return h.limit()
-	case token == "":
-		return forbidden(http.StatusUnauthorized, "a token is needed: /p/TOKEN in front of the path")
-	}
-	return forbidden(http.StatusForbidden, "wrong token")
+	h.query, h.agent = h.conceal(h.query), h.conceal(h.agent)
+	caller, err := h.front.opts.Guard.Admit(h.addr, h.token)
+	h.caller = caller
+	return denied(err)
 }
 
-func (h *hit) limit() *refused {
-	if limit := h.front.opts.Limit; limit != nil && limit(h.addr) {
-		return &refused{status: http.StatusTooManyRequests, outcome: OutcomeLimited, text: "too many requests"}
+func (h *hit) conceal(text string) string { return h.front.opts.Guard.Conceal(text, h.token) }
+
+// vouch asks whether the caller may say this, and gives it its line where it named none and has only one.
+func (h *hit) vouch(said *dialect.Said) *refused {
+	e := &said.Event
+	if err := h.caller.Vouch(said.MAC, e.Line, e.Local.URI); err != nil {
+		return denied(err)
 	}
+	e.Line = cmp.Or(e.Line, h.caller.Line())
 	return nil
 }
 
@@ -146,7 +140,7 @@ func (h *hit) readBody() *refused {
 	case err != nil:
 		return &refused{status: http.StatusBadRequest, outcome: OutcomeBroken, text: "the body ends early", err: err}
 	}
-	body := strings.TrimSpace(string(data))
+	body := h.conceal(strings.TrimSpace(string(data)))
 	if isForm(h.r.Header.Get("Content-Type"), body) {
 		h.query = joinQueries(h.query, body)
 	} else {
@@ -164,11 +158,8 @@ func isForm(contentType, body string) bool {
 // parse lets the dialect read the hit. The event has no type where there is nothing to store.
 func (h *hit) parse() (dialect.Said, *refused) {
 	said, err := dialect.Parse(dialect.Hit{
-		Dialect: h.spoken, Event: h.event, Query: h.query, Body: h.body, Addr: text(h.addr), UserAgent: h.r.UserAgent(),
+		Dialect: h.spoken, Event: h.event, Query: h.query, Body: h.body, Addr: text(h.addr), UserAgent: h.agent, MAC: h.caller.MAC,
 	}, h.front.opts.Region)
-	if slices.Contains(knownDialects, h.spoken) {
-		h.dialect = h.spoken
-	}
 	var why *dialect.Unusable
 	switch {
 	case err == nil:
@@ -203,7 +194,9 @@ func eventNames() (names []string) {
 // findLine fills in the line of an event that names none: the one that this phone named last, else its MAC.
 func (h *hit) findLine(e *call.Event) *refused {
 	if e.Line == "" {
-		e.Line = h.front.lines.recall(e.Phone.MAC, text(h.addr))
+		if line := h.front.lines.recall(e.Phone.MAC, text(h.addr)); h.caller.SpeaksFor(line) {
+			e.Line = line
+		}
 	}
 	if e.Line == "" {
 		e.Line = call.Line(e.Phone.MAC)

@@ -3,7 +3,6 @@ package httpfront
 import (
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"github.com/gorilla/mux"
@@ -12,8 +11,6 @@ import (
 // checkphone is the dialect of the original PHP script's form. Its event is in the query.
 const checkphone = "checkphone"
 
-var tokenForm = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
-
 // routes is the table of docs/wire.md §1. It matches the path as it was sent, since a dialect's path style holds
 // escapes that decoding would take for separators; and it never redirects, since phones do not follow.
 func (f *Front) routes() *mux.Router {
@@ -21,9 +18,9 @@ func (f *Front) routes() *mux.Router {
 	r.NotFoundHandler = http.HandlerFunc(f.nowhere)
 
 	// Whatever begins with /p/ stays here: a token must never be taken for a dialect, a folder or an event.
-	behind := r.PathPrefix("/p/{token:[^/]*}").Subrouter()
+	behind := r.PathPrefix("/{p:[pP]}/{token:[^/]*}").Subrouter()
 	f.forms(behind)
-	r.PathPrefix("/p/").HandlerFunc(f.nowhere)
+	r.PathPrefix("/{p:[pP]}/").HandlerFunc(f.nowhere)
 
 	f.forms(r)
 	return r
@@ -80,7 +77,7 @@ func tidy(r *http.Request, h *hit) *http.Request {
 // article answers the form of the original PHP script.
 func (f *Front) article(_ http.ResponseWriter, r *http.Request) {
 	h := hitOf(r)
-	h.token, h.spoken = mux.Vars(r)["token"], checkphone
+	h.token, h.spoken = decoded(mux.Vars(r)["token"]), checkphone
 	h.query = r.URL.RawQuery
 	f.take(h)
 }
@@ -88,7 +85,7 @@ func (f *Front) article(_ http.ResponseWriter, r *http.Request) {
 // named answers /<dialect>/<event>.
 func (f *Front) named(_ http.ResponseWriter, r *http.Request) {
 	h, vars := hitOf(r), mux.Vars(r)
-	h.token = vars["token"]
+	h.token = decoded(vars["token"])
 	h.spoken = strings.ToLower(decoded(vars["dialect"]))
 	h.event = strings.ToLower(decoded(vars["event"]))
 	h.query = joinQueries(vars["query"], r.URL.RawQuery)
