@@ -70,7 +70,9 @@ type Unusable struct {
 func (u *Unusable) Error() string { return "unusable hit: " + u.Reason }
 
 // vendors is every dialect there is. A new vendor is a new file and a word here.
-var vendors = []*vendor{checkphone, generic, yealink}
+var vendors = []*vendor{
+	checkphone, generic, yealink, dlink, fanvil, grandstream, snom, htek, sangoma, akuvox, flyingvoice, mitel, polycom, microsip,
+}
 
 // Dialects lists the names of the dialects, sorted.
 func Dialects() []string {
@@ -87,11 +89,12 @@ func Dialects() []string {
 //
 // The error is ErrUnknown, ErrNoMeaning or ErrNothingNew, wrapped, or an *Unusable. With ErrNothingNew there is a Reply.
 func Parse(h Hit, region phone.Region) (Said, error) {
-	v := vendorOf(h)
+	agent := readAgent(h.UserAgent)
+	v := vendorOf(h, agent)
 	if v == nil {
 		return Said{}, fmt.Errorf("%w: dialect %.40q", ErrUnknown, h.Dialect)
 	}
-	reply := Said{Reply: v.answer(h.UserAgent)}
+	reply := Said{Reply: v.answer(agent.vendor)}
 	values, err := v.values(&h)
 	if err != nil {
 		return reply, err
@@ -100,26 +103,35 @@ func Parse(h Hit, region phone.Region) (Said, error) {
 	if err != nil {
 		return reply, err
 	}
-	return v.said(h, values, t, region)
+	return v.said(h, agent, values, t, region)
 }
 
-func vendorOf(h Hit) *vendor {
+func vendorOf(h Hit, agent device) *vendor {
 	i := slices.IndexFunc(vendors, func(v *vendor) bool { return strings.EqualFold(v.name, h.Dialect) })
 	if i < 0 {
 		return nil
 	}
 	if vendors[i] == generic {
-		return cmp.Or(byAgent(h.UserAgent), generic)
+		return cmp.Or(agent.vendor, generic)
 	}
 	return vendors[i]
 }
 
-// byAgent finds the vendor that a User-Agent names, or nil.
-func byAgent(agent string) *vendor {
+// device is what a User-Agent says of a phone.
+type device struct {
+	vendor          *vendor // nil if it is nobody's that we know
+	model, firmware string
+}
+
+func readAgent(agent string) device {
+	agent = printable(valid(cut(agent, maxAgent)))
 	for _, v := range vendors {
-		if slices.ContainsFunc(v.agents, func(prefix string) bool { return strings.HasPrefix(agent, prefix) }) {
-			return v
+		if v.agent == nil {
+			continue
+		}
+		if found := v.agent.FindStringSubmatch(agent); found != nil {
+			return device{v, found[1], found[2]}
 		}
 	}
-	return nil
+	return device{}
 }

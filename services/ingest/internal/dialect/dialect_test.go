@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -78,70 +79,83 @@ func TestCallerIDIsOfIncomingCallsAndCalledNumberOfOutgoingOnes(t *testing.T) {
 		parse(t, "yealink", "incoming", `callerID="Иван" <84951230001>`).Remote)
 }
 
-// yealinkEvents is the whole table of the Administrator's Guide; an empty type is an event without meaning.
-var yealinkEvents = map[string]call.EventType{
-	"setup_completed": call.Boot, "setup_autop_finish": "",
-	"registered": call.Registered, "unregistered": call.Unregistered, "register_failed": call.RegisterFailed,
-	"log_on": call.Registered, "log_off": call.Unregistered, "off_hook": "", "on_hook": "",
-	"incoming_call": call.Incoming, "outgoing_call": call.Outgoing, "call_established": call.Answered,
-	"call_terminated": call.Ended, "missed_call": call.Missed, "reject_incoming_call": call.Rejected,
-	"reject_new_incoming_call": call.Rejected, "answer_new_incoming_call": call.Answered,
-	"forward_incoming_call": call.Ended, "call_remote_canceled": call.Ended, "cancel_callout": call.Ended,
-	"remote_busy": call.Ended, "hold": call.Held, "unhold": call.Resumed, "held": call.Held, "unheld": call.Resumed,
-	"mute": "", "unmute": "", "transfer_call": call.Transferred, "blind_transfer_call": call.Transferred,
-	"attended_transfer_call": call.Transferred, "transfer_finished": call.Transferred, "transfer_failed": "",
-	"dnd_on": call.DNDOn, "dnd_off": call.DNDOff, "always_fwd_on": call.ForwardOn, "always_fwd_off": call.ForwardOff,
-	"busy_fwd_on": call.ForwardOn, "busy_fwd_off": call.ForwardOff, "no_answer_fwd_on": call.ForwardOn,
-	"no_answer_fwd_off": call.ForwardOff, "idle_to_busy": "", "busy_to_idle": "", "call_waiting_on": "",
-	"call_waiting_off": "", "headset": "", "handfree": "", "ip_change": "", "vpn_ip": "", "peripheral_information": "",
-	"alarm.trigger": "", "is_ume": "",
-	"IncomingCall": call.Incoming, "CallEstablished": call.Answered, "LogOn": call.Registered, "AwaysFWDOn": call.ForwardOn,
-}
-
-func TestEveryEventOfAYealinkIsAnEventOrSaysThatItMeansNothing(t *testing.T) {
-	for name, want := range yealinkEvents {
-		got, err := Parse(Hit{Dialect: "yealink", Event: name}, "RU")
-		if want == "" {
-			if !errors.Is(err, ErrNoMeaning) {
-				t.Errorf("%s: error %v, want ErrNoMeaning", name, err)
-			}
+func TestEveryCanonicalEventIsUnderstoodByPath(t *testing.T) {
+	for _, v := range vendors {
+		if v.eventParam != "" {
 			continue
 		}
-		if err != nil || got.Event.Type != want {
-			t.Errorf("%s is %q, %v, want %q", name, got.Event.Type, err, want)
+		for _, want := range slices.Concat(call.CallEvents, call.PhoneEvents) {
+			if got := parse(t, v.name, string(want), "acc=101"); got.Type != want {
+				t.Errorf("%s/%s is %q", v.name, want, got.Type)
+			}
 		}
 	}
-	for name := range yealink.events {
-		if _, tested := yealinkEvents[name]; !tested && name != "aways_fwd_on" && name != "aways_fwd_off" {
-			t.Errorf("%s is not in the table of this test", name)
-		}
+	if got := parse(t, "Yealink", "Incoming", "acc=101"); got.Type != call.Incoming {
+		t.Errorf("Yealink/Incoming is %q", got.Type)
 	}
 }
 
-func TestEveryCanonicalEventIsUnderstoodByPath(t *testing.T) {
-	for _, d := range []string{"phone", "yealink", "Yealink"} {
-		for _, list := range [][]call.EventType{call.CallEvents, call.PhoneEvents} {
-			for _, want := range list {
-				if got := parse(t, d, string(want), "acc=101"); got.Type != want {
-					t.Errorf("%s/%s is %q", d, want, got.Type)
+func TestVendorsDataIsSound(t *testing.T) {
+	same(t, strings.Fields("akuvox checkphone dlink fanvil flyingvoice grandstream htek microsip mitel phone polycom sangoma snom yealink"), Dialects())
+	for _, v := range vendors {
+		if v.like != nil && !slices.Contains(vendors, v.like) {
+			t.Errorf("%s is like a vendor that does not exist", v.name)
+		}
+		if v.eventParam == "" {
+			eventsAreSound(t, v)
+		}
+		if v.agent != nil && v.agent.NumSubexp() != 2 {
+			t.Errorf("%s: the form of the User-Agent has %d groups, want model and firmware", v.name, v.agent.NumSubexp())
+		}
+	}
+	for _, names := range everyAlias() {
+		for param, list := range names {
+			if !slices.Contains(ours, param) {
+				t.Errorf("%s is no parameter of ours", param)
+			}
+			for _, name := range list {
+				if name != strings.ToLower(name) || slices.Contains(ours, name) {
+					t.Errorf("%s: the alias %q must be in lower case and no name of ours", param, name)
 				}
 			}
 		}
 	}
 }
 
-func TestVendorsDataIsSound(t *testing.T) {
-	for _, v := range vendors {
-		for name, eventType := range v.events {
-			if eventType != ignored && !eventType.Known() {
-				t.Errorf("%s: %s means %q, which is no event", v.name, name, eventType)
-			}
-			if v.eventParam == "" && call.EventType(name).Known() {
-				t.Errorf("%s: %s hides behind the canonical event of that name", v.name, name)
-			}
-		}
+// eventsAreSound: a name that is found elsewhere too is either said in vain, or hidden, or hides one.
+func eventsAreSound(t *testing.T, v *vendor) {
+	elsewhere := make(map[string]call.EventType)
+	addNames(elsewhere, canonical())
+	if v.like != nil {
+		addNames(elsewhere, v.like.events)
 	}
-	same(t, []string{"checkphone", "phone", "yealink"}, Dialects())
+	addNames(elsewhere, sharedEvents)
+	seen := make(map[string]bool)
+	for name, meaning := range v.events {
+		if meaning != ignored && !meaning.Known() {
+			t.Errorf("%s: %s means %q, which is no event", v.name, name, meaning)
+		}
+		if other, found := elsewhere[fold(name)]; found {
+			t.Errorf("%s: %s is %q anyway", v.name, name, other)
+		}
+		if fold(name) == "" || seen[fold(name)] {
+			t.Errorf("%s: %s folds to nothing, or as another does", v.name, name)
+		}
+		seen[fold(name)] = true
+	}
+}
+
+func TestSharedEventsAreSound(t *testing.T) {
+	seen := make(map[string]bool)
+	for name, meaning := range sharedEvents {
+		if meaning != ignored && !meaning.Known() {
+			t.Errorf("%s means %q, which is no event", name, meaning)
+		}
+		if call.EventType(fold(name)).Known() || seen[fold(name)] {
+			t.Errorf("%s is canonical, or folds as another does", name)
+		}
+		seen[fold(name)] = true
+	}
 }
 
 func TestCheckphoneSaysItInNumbers(t *testing.T) {
@@ -194,11 +208,12 @@ func TestCheckphoneWithoutItsEventIsUnusable(t *testing.T) {
 func TestWhatDoesNotExistIsUnknown(t *testing.T) {
 	for _, h := range []Hit{
 		{}, {Dialect: "nokia", Event: "incoming"}, {Dialect: "yealink"}, {Dialect: "yealink", Event: "exploded"},
-		{Dialect: "phone", Event: "incoming_call"}, {Dialect: "phone", Event: strings.Repeat("x", 1<<20)},
+		{Dialect: "grandstream", Event: "P3707"}, {Dialect: "polycom"}, {Dialect: "phone", Event: "action_url"},
+		{Dialect: "phone", Event: strings.Repeat("x", 1<<20)},
 	} {
 		_, err := Parse(h, "RU")
 		if !errors.Is(err, ErrUnknown) {
-			t.Errorf("%.20s/%.20s: error %v, want ErrUnknown", h.Dialect, h.Event, err)
+			t.Fatalf("%.20s/%.20s: error %v, want ErrUnknown", h.Dialect, h.Event, err)
 		}
 		if len(err.Error()) > 256 {
 			t.Errorf("an error of %d bytes", len(err.Error()))
@@ -253,31 +268,6 @@ func TestFiveSpellingsOfAMACAreOne(t *testing.T) {
 	}
 }
 
-func TestAMACIsFoundInTheUserAgent(t *testing.T) {
-	for agent, want := range map[string]string{
-		"Yealink SIP-T46S 66.86.5.20 80:5e:c0:01:02:03":                                          "805ec0010203",
-		"Yealink SIP-T56A  58.80.0.25 001565f429a4":                                              "001565f429a4",
-		"Fanvil X6U Pro 0.0.10 0c383e2cd782":                                                     "0c383e2cd782",
-		"Flyingvoice FIP13G V0.6.24 00:21:F2:22:AE:F1":                                           "0021f222aef1",
-		"Grandstream Model HW GXP2135 SW 1.0.7.97 DevId 000b828aa872":                            "000b828aa872",
-		"Mozilla/4.0 (compatible; snomD785-SIP 10.1.169.16 1.2 00041396D9B4 SXM:0 UXM:0 UXMC:0)": "00041396d9b4",
-		"Mitel6940 MAC:14-00-E9-29-4C-6B V:6.4.0.4006-SIP":                                       "1400e9294c6b",
-		"Gigaset N870 IP PRO/83.V2.11.0+build.a546b91;7C2F80E0D605":                              "7c2f80e0d605",
-		"Panasonic_KX-UT670/01.022 (0080f000000)":                                                "",
-		"PolycomVVX-VVX_450-UA/6.4.0":                                                            "",
-		"0123456789abcdef0123456789abcdef":                                                       "",
-		"":                                                                                       "",
-	} {
-		s, err := Parse(Hit{Dialect: "phone", Event: "boot", UserAgent: agent}, "RU")
-		if err != nil || s.Event.Phone.MAC != want || s.MAC != "" {
-			t.Errorf("%q: MAC %q (its own %q), %v, want %q", agent, s.Event.Phone.MAC, s.MAC, err, want)
-		}
-	}
-	s, _ := Parse(Hit{Dialect: "phone", Event: "boot", Query: "mac=0c383e000001", UserAgent: "Yealink T46S 1 001565f429a4"}, "RU")
-	same(t, "0c383e000001", s.Event.Phone.MAC)
-	same(t, "0c383e000001", s.MAC)
-}
-
 func TestThePhonesAddressIsItsOwnWordElseTheConnections(t *testing.T) {
 	for ip, want := range map[string]string{
 		"10.0.0.7": "10.0.0.7", "::ffff:10.0.0.7": "10.0.0.7", "2001:DB8::1": "2001:db8::1",
@@ -288,15 +278,26 @@ func TestThePhonesAddressIsItsOwnWordElseTheConnections(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add("yealink", "incoming_call", `remote="Иван Петров" <sip:+74951230001@pbx;user=phone>&acc=101`, addr, "Yealink SIP-T46S 66.86.5.20 80:5e:c0:01:02:03")
-	f.Add("checkphone", "", "event=1&p1=sip:74951230001@operatorsip.ru&p2=\xc8\xe2", "::1", "")
-	f.Add("phone", "boot", "mac=00-15-65-aa-bb-cc&line=%2500&model=\xff&fw=$firmware", "", "\xff")
-	f.Fuzz(func(t *testing.T, dialect, event, query, ip, agent string) {
-		s, err := Parse(Hit{Dialect: dialect, Event: event, Query: query, Addr: ip, UserAgent: agent}, "RU")
+	f.Add("yealink", "incoming_call", `remote="Иван Петров" <sip:+74951230001@pbx;user=phone>&acc=101`, "", addr, "Yealink SIP-T46S 66.86.5.20 80:5e:c0:01:02:03")
+	f.Add("checkphone", "", "event=1&p1=sip:74951230001@operatorsip.ru&p2=\xc8\xe2", "", "::1", "Mitel6940 MAC:14-00-E9-01-02-03 V:6.4.0.4006-SIP")
+	f.Add("phone", "boot", "mac=00-15-65-aa-bb-cc&line=%2500&model=\xff&fw=$firmware", "", "", "\xff")
+	f.Add("dlink", "Incoming Call Url", "acc=101&remote=$remote&callDirection=in", "", addr, "")
+	f.Add("fanvil", "CallStopUrl", "Acc=101&num=74951230001&cid=$call_id", "", addr, "Fanvil X6U Pro 0.0.10 0c383e010203")
+	f.Add("grandstream", "P8310", "phone_ip=10.0.0.7&product=GXP2135&program_version=1.0.7.97&call-id=a@b", "", "", "Grandstream Model HW GXP2135 SW 1.0.7.97 DevId 000b82010203")
+	f.Add("snom", "action_missed_url", `local=&cancel_reason=SIP;cause=200;text="Call completed elsewhere"`, "", "", "Mozilla/4.0 (compatible; snomD785-SIP 10.1.169.16 1.2 000413010203 SXM:0)")
+	f.Add("htek", "P3707", "mac=001fc1010203&local=sip:101@pbx", "", "", "Htek UC926 2.0.4.2 00:1f:c1:01:02:03")
+	f.Add("sangoma", "ActionUrl_CallCompletedElsewhere", "active_user=101", "", "", "")
+	f.Add("akuvox", "RejectInComingCall", "active_url=101@pbx", "", "", "")
+	f.Add("flyingvoice", "DBID_ACTIONURL_RING", "callerID=84951230001", "", "", "Flyingvoice FIP13G V0.6.24 00:21:F2:01:02:03")
+	f.Add("mitel", "registration event", "ext=101&regstate=REFUSED&name=$$INCOMINGNAME$", "", "", "")
+	f.Add("polycom", "", "line=101", polycomOffering, "", "PolycomVVX-VVX_450-UA/6.4.0")
+	f.Add("microsip", "cmdIncomingCall", "line=101&%2b74951230001", "", "127.0.0.1", "curl/8.4.0")
+	f.Fuzz(func(t *testing.T, dialect, event, query, body, ip, agent string) {
+		s, err := Parse(Hit{Dialect: dialect, Event: event, Query: query, Body: body, Addr: ip, UserAgent: agent}, "RU")
 		e := s.Event
 		if err != nil {
 			var unusable *Unusable
-			if !errors.Is(err, ErrUnknown) && !errors.Is(err, ErrNoMeaning) && !errors.As(err, &unusable) {
+			if !errors.Is(err, ErrUnknown) && !errors.Is(err, ErrNoMeaning) && !errors.Is(err, ErrNothingNew) && !errors.As(err, &unusable) {
 				t.Errorf("error %v", err)
 			}
 			return
@@ -334,6 +335,8 @@ func BenchmarkParse(b *testing.B) {
 	for name, h := range map[string]Hit{
 		"yealink":    {Dialect: "yealink", Event: "incoming_call", Query: `mac=001565aabbcc&acc=101&remote="Ivan" <sip:+74951230001@pbx;user=phone>&cid=33093`, Addr: addr},
 		"checkphone": {Dialect: "checkphone", Query: "event=1&p1=sip:74951230001@operatorsip.ru&p2=101", Addr: addr},
+		"agent":      {Dialect: "phone", Event: "incoming", Query: "line=101&remote=102", Addr: addr, UserAgent: "Mitel6940 MAC:14-00-E9-01-02-03 V:6.4.0.4006-SIP"},
+		"polycom":    {Dialect: "polycom", Body: polycomOffering, Addr: addr},
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

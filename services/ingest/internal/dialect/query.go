@@ -7,8 +7,8 @@ import (
 	"unicode"
 )
 
-// Values are the parameters of a hit, decoded: valid UTF-8 without control characters, an unfilled placeholder
-// empty. Of a repeated name the first value counts, as with url.Values.Get.
+// Values are the parameters of a hit, decoded: names in lower case, values in valid UTF-8 without control characters,
+// an unfilled placeholder empty. Of a repeated name the first value counts, as with url.Values.Get.
 type Values map[string]string
 
 // Get is the first filled value among the names.
@@ -29,7 +29,8 @@ func (v Values) Get(names ...string) string {
 //   - an "&" inside a display name is healed: see stray;
 //   - bytes that are not UTF-8 are read as windows-1251 or Latin-1: see repair;
 //   - control characters are dropped, a tab becomes a blank;
-//   - a placeholder that the phone did not fill ("$remote", "$$REMOTENUMBER$$") is empty.
+//   - a placeholder that the phone did not fill ("$remote", "$$REMOTENUMBER$$") is empty;
+//   - upper and lower case of a name make no difference: the names are the operator's, and he writes Remote=.
 //
 // At most the first 64 parameters in the first 64 KiB are read.
 func ParseQuery(raw string) Values {
@@ -65,7 +66,7 @@ func split(raw string) []pair {
 			return pairs
 		default:
 			equals := lengthUpTo(piece, '=')
-			name := decode(strings.Trim(piece[:equals], " \t"))
+			name := strings.ToLower(decode(strings.Trim(piece[:equals], " \t")))
 			pairs = append(pairs, pair{name, min(start+equals+1, end), end})
 		}
 		start = end + 1
@@ -83,8 +84,9 @@ func lengthUpTo(s string, c byte) int {
 // stray reports whether a piece between two "&" is no parameter but more of the value before it: name=Smith & Sons.
 // It is, if it does not look like a parameter, and the value before may contain an "&":
 //
-//   - it looks like a parameter if it is one that some dialect knows, or if it has a "=" after any name made of
-//     letters, digits and the like, since operators add parameters of their own (tenant=5);
+//   - it looks like a parameter if it is one that some dialect knows (in lower case: "Hold & Line" is a company), or
+//     if it has a "=" after any name made of letters, digits and the like, since operators add parameters of their
+//     own (tenant=5);
 //   - a display name may contain "&"; an address only inside a display name, that is while a quote is open in it or
 //     where the piece brings the address itself: remote="Smith & Sons" <sip:101@pbx>.
 func stray(piece string, before pair, raw string) bool {
@@ -121,8 +123,10 @@ func quoteOpen(raw string) bool {
 }
 
 // decode undoes percent-encoding, repairs the character set and drops control characters.
-func decode(raw string) string {
-	s := repair(unescape(raw))
+func decode(raw string) string { return printable(repair(unescape(raw))) }
+
+// printable drops control characters. A tab becomes a blank.
+func printable(s string) string {
 	if strings.IndexFunc(s, unicode.IsControl) < 0 {
 		return s
 	}
@@ -170,16 +174,17 @@ func filled(s string) string {
 		return s
 	}
 	if inner, found := strings.CutPrefix(name, "$"); found { // Mitel, Gigaset: $$REMOTENUMBER$$
-		inner, closed := strings.CutSuffix(inner, "$$")
+		inner, closed := strings.CutSuffix(inner, "$")
+		inner = strings.TrimSuffix(inner, "$") // one "$" is a misprint of the 6700i guide, and so of who copies it
 		if closed && inner != "" && strings.Trim(inner, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "" {
 			return ""
 		}
 		return s
 	}
-	if strings.ContainsFunc(name, func(r rune) bool { return r > 0x7f || !alphanumeric(byte(r)) && r != '_' && r != '-' }) {
+	if strings.ContainsFunc(name, func(r rune) bool { return r > 0x7f || !alphanumeric(byte(r)) && !strings.ContainsRune("_-()", r) }) {
 		return s
 	}
-	return ""
+	return "" // with brackets: Snom's $sip_header(NAME)
 }
 
 // The parameters that healing knows: our names, and every name of every vendor.

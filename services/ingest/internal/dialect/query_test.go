@@ -30,6 +30,7 @@ var queries = []struct {
 	{"the first counts even if it is empty", "acc=&acc=102", Values{"acc": ""}},
 	{"&amp; of a pasted XML file separates", "mac=1&amp;acc=101", Values{"mac": "1", "acc": "101"}},
 	{"a hash stays", "remote=sip:#31#100@pbx", Values{"remote": "sip:#31#100@pbx"}},
+	{"upper case makes no difference in a name", "Remote=A&CALLERID=B&acc=1&ACC=2", Values{"remote": "A", "callerid": "B", "acc": "1"}},
 	{"nothing", "", Values{}},
 
 	{"& in a display name", "name=Smith & Sons&remote=1", Values{"name": "Smith & Sons", "remote": "1"}},
@@ -40,6 +41,7 @@ var queries = []struct {
 	{"&amp; in a display name", "name=Smith &amp; Sons&remote=1", Values{"name": "Smith & Sons", "remote": "1"}},
 	{"& in cp1251", "name=\xd0\xee\xe3\xe0 & \xca\xee\xef\xfb\xf2\xe0&acc=1", Values{"name": "Рога & Копыта", "acc": "1"}},
 	{"a known parameter after a name is one", "name=Smith&acc&remote=1", Values{"name": "Smith", "acc": "", "remote": "1"}},
+	{"a known parameter with a capital and no value is a part of the name", "name=Hold & Line&remote=1", Values{"name": "Hold & Line", "remote": "1"}},
 	{"a parameter of the operator after a name is one", "name=Smith&tenant=5", Values{"name": "Smith", "tenant": "5"}},
 	{"& inside the quotes of an address", `remote="Smith & Sons" <sip:101@pbx;user=phone>&acc=1`, Values{"remote": `"Smith & Sons" <sip:101@pbx;user=phone>`, "acc": "1"}},
 	{"& twice inside the quotes of an address", `p1="A&B&C"<sip:101@pbx>&p2=1`, Values{"p1": `"A&B&C"<sip:101@pbx>`, "p2": "1"}},
@@ -65,6 +67,8 @@ var queries = []struct {
 	{"an encoded placeholder is empty", "remote=%24remote", Values{"remote": ""}},
 	{"a dollar alone is no placeholder", "name=$&x=$$&y=$5.00&z=$a b", Values{"name": "$", "x": "$$", "y": "$5.00", "z": "$a b"}},
 	{"a mixed placeholder is none", "x=$$Name$$&y=$$NAME&z=$$$$", Values{"x": "$$Name$$", "y": "$$NAME", "z": "$$$$"}},
+	{"a placeholder of Mitel as one of its guides misprints it is empty", "name=$$INCOMINGNAME$", Values{"name": ""}},
+	{"an unfilled placeholder of Snom with a header's name is empty", "name=$sip_header(X-Name)", Values{"name": ""}},
 }
 
 func TestParseQueryReadsWhatPhonesSend(t *testing.T) {
@@ -125,11 +129,13 @@ func FuzzParseQuery(f *testing.F) {
 	})
 }
 
-// FuzzParseQueryAgreesWithNetURL: what a strict client encoded properly is read just as net/url reads it.
+// FuzzParseQueryAgreesWithNetURL: what a strict client encoded properly is read just as net/url reads it, each piece by
+// itself, since net/url takes Remote and remote for two names.
 func FuzzParseQueryAgreesWithNetURL(f *testing.F) {
 	f.Add("name", "Smith & Sons", "remote", `"Иван" <sip:+74951230001@pbx;user=phone>`, "x y", "100%")
 	f.Add("name", "a", "амп;", "b=c", "name", "&amp;")
 	f.Add("remote", `"open`, "tenant", "<5>", "", "")
+	f.Add("Remote", "1", "remote", "2", "REMOTE", "3")
 	f.Fuzz(func(t *testing.T, k1, v1, k2, v2, k3, v3 string) {
 		var query []string
 		for _, p := range [][2]string{{k1, v1}, {k2, v2}, {k3, v3}} {
@@ -140,15 +146,19 @@ func FuzzParseQueryAgreesWithNetURL(f *testing.F) {
 			}
 			query = append(query, strict(p[0])+"="+strict(p[1]))
 		}
-		raw := strings.Join(query, "&")
-		theirs, err := url.ParseQuery(raw)
-		if err != nil {
-			t.Fatal(err)
-		}
 		want := Values{}
-		for name := range theirs {
-			want[name] = theirs.Get(name)
+		for _, piece := range query {
+			theirs, err := url.ParseQuery(piece)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name := range theirs {
+				if _, seen := want[strings.ToLower(name)]; !seen {
+					want[strings.ToLower(name)] = theirs.Get(name)
+				}
+			}
 		}
+		raw := strings.Join(query, "&")
 		if diff := cmp.Diff(want, ParseQuery(raw)); diff != "" {
 			t.Errorf("ParseQuery(%q) (-net/url +got):\n%s", raw, diff)
 		}

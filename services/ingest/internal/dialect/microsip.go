@@ -1,0 +1,48 @@
+package dialect
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/callbus/callbus/internal/call"
+	"github.com/callbus/callbus/internal/phone"
+)
+
+// microsip is the Windows softphone. It opens no URLs, but runs the programs of microsip.ini (to be edited, as UTF-16,
+// while it is closed; 255 characters for each), with the number as the last argument and their window hidden. So each
+// hook is one line, here without a file of its own:
+//
+//	cmdIncomingCall=curl -sGm 5 http://192.168.10.5:8080/microsip/incoming?line=101 --data-urlencode
+//
+// Events and their argument: MicroSIP's source, settings.cpp and MSIP::RunCmd, which splits the line, appends a blank and
+// the user part of the address, and waits ten seconds at most. Older ones take the whole line for a file name: there it
+// is a .cmd with curl -sGm 5 "http://…/incoming?line=101" --data-urlencode "remote=%~1" in it.
+var microsip = &vendor{
+	name: "microsip",
+	events: map[string]call.EventType{
+		"cmdIncomingCall":    call.Incoming,
+		"cmdOutgoingCall":    call.Outgoing,
+		"cmdCallStart":       call.Answered, // of every call, so that the two below are not needed
+		"cmdCallAnswer":      call.Answered, // of incoming ones, beside cmdCallStart
+		"cmdCallAnswerVideo": call.Answered,
+		"cmdCallEnd":         call.Ended,
+		"cmdCallBusy":        call.Ended, // instead of cmdCallEnd after a 486, 600 or 603
+		"cmdCallRing":        ignored,    // of a call that cmdIncomingCall or cmdOutgoingCall has told
+	},
+	quirk: microsipNumber,
+}
+
+// microsipNumber finds the number that curl's --data-urlencode made of the last argument: a parameter that is nothing
+// but a name (?line=101&%2b74951234567).
+func microsipNumber(s *Said, values Values, region phone.Region) error {
+	if s.Event.Remote.URI != "" {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if values[name] == "" && phone.Parse(name, region) != "" {
+			s.Event.Remote.URI, s.Event.Remote.Number = cut(name, maxURI), phone.Parse(name, region)
+			return nil
+		}
+	}
+	return nil
+}
