@@ -1,0 +1,21 @@
+// Package farm is an office full of simulated desk phones: each fills its vendor's variables in, and says at each moment of
+// a call what that vendor's firmware says, or nothing.
+//
+// It is built from phones.yaml, which holds what is known of real phones, and it knows nothing of how ingest understands
+// them: internal/rooms forbids the import. So the two are independent readings of the same facts, and where they differ one
+// of them is wrong. The tests play the same stories with every make of phone against the real ingest and keep what came out
+// as testdata/<make>.txt, to be read by people. Command load lets a farm of hundreds work at many times the busy hour's rate.
+//
+//	facts.go      phones.yaml, read strictly
+//	moment.go     what can happen to a phone, in the world's terms
+//	make.go       a make of phone: a vendor's facts, and its firmware
+//	firmware_*.go what each vendor's firmware does, quirks included
+//	phone.go      one phone, its calls, and what it sends at a moment
+//	provision.go  what an administrator types into a phone
+//	variables.go  what the phone puts in their place
+//	wire.go       the bytes on the wire
+//	stories.go    calls, as scripts
+//
+// Where the facts are silent a firmware's behaviour is a guess: marked so in the code, and with a question mark in the traces.
+// No real phone was at hand. It never ships.
+package farm

@@ -1,0 +1,39 @@
+package farm
+
+import (
+	"bytes"
+	"net/url"
+)
+
+// microsip is a softphone on Windows that starts a program at each of its moments, with the number as the only argument.
+// The program is one line of curl: curl -sG "http://…/microsip/EVENT?line=101" --data-urlencode "remote=NUMBER".
+func microsip() Firmware {
+	return Firmware{
+		Model: "MicroSIP", Version: "3.21",
+		UserAgent: "curl/8.9.1",
+		Says: map[Moment][]Says{
+			Rings:          says("cmdIncomingCall"),
+			CallerGivesUp:  says("cmdCallEnd"),
+			RingsOut:       says("cmdCallEnd"),
+			Rejects:        guess("cmdCallBusy"), // 486, 600 and 603 go there, whoever sends them
+			TakenElsewhere: says("cmdCallEnd"),
+			Answers:        says("cmdCallAnswer", "cmdCallStart"),
+			AnswersWaiting: says("cmdCallAnswer", "cmdCallStart"),
+			Dials:          says("cmdOutgoingCall"),
+			OtherAnswers:   says("cmdCallStart"),
+			OtherIsBusy:    says("cmdCallBusy"),
+			OtherIsSilent:  says("cmdCallEnd"),
+			GivesUp:        says("cmdCallEnd"),
+			Ends:           says("cmdCallEnd"),
+		},
+		Query: "line={line}&remote=argv1",
+		Party: number,
+		Escape: func(value []byte) []byte {
+			return bytes.ReplaceAll([]byte(url.QueryEscape(string(value))), []byte("+"), []byte("%20"))
+		},
+		Inferred: []string{
+			"a rejected call ends in cmdCallBusy",
+			"of hold and transfer it says nothing: there are no commands for them",
+		},
+	}
+}
