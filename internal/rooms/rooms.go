@@ -97,6 +97,7 @@ var table = []room{
 		path:   "services/ingest/internal/...",
 		ours:   with(domain, "services/ingest/internal/..."),
 		others: with(watching, "github.com/gorilla/mux", uuid, xsync, xtext, xtime),
+		tests:  []string{yaml},
 	},
 	{
 		path:   "services/onec-adapter/internal/...",
