@@ -17,6 +17,7 @@ func microsip() Firmware {
 			RingsOut:       says("cmdCallEnd"),
 			Rejects:        guess("cmdCallBusy"), // 486, 600 and 603 go there, whoever sends them
 			TakenElsewhere: says("cmdCallEnd"),
+			ForwardsCall:   says("cmdCallEnd"), // any other end of a call
 			Answers:        says("cmdCallAnswer", "cmdCallStart"),
 			AnswersWaiting: says("cmdCallAnswer", "cmdCallStart"),
 			Dials:          says("cmdOutgoingCall"),
@@ -32,6 +33,7 @@ func microsip() Firmware {
 			return bytes.ReplaceAll([]byte(url.QueryEscape(string(value))), []byte("+"), []byte("%20"))
 		},
 		Inferred: []string{
+			"the command is: curl -sG \"URL?line=101\" --data-urlencode \"remote=NUMBER\", so the number is encoded and nothing else",
 			"a rejected call ends in cmdCallBusy",
 			"of hold and transfer it says nothing: there are no commands for them",
 		},

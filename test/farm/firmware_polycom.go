@@ -53,8 +53,8 @@ func polycom() Firmware {
 
 			Boots: guess(polycomApp),
 			// "The event only occurs if the phone is gracefully shutdown or restarted", so a registration that is lost is not told.
-			ShutsDown: {{Key: polycomLine, State: "Unregistered"}},
-			Registers: {{Key: polycomLine, State: "Registered"}},
+			ShutsDown: {{Key: polycomLine, State: "LineUnregistrationEvent"}},
+			Registers: {{Key: polycomLine, State: "LineRegistrationEvent"}},
 		},
 		MAC:    Spelling{}, // 0004f214b8e7 in the guide
 		Party:  userAtHost,
@@ -157,10 +157,8 @@ func polycomBody(p *Phone, s Says, call *Call) []byte {
 		event = ofCall("OutgoingCallEvent")
 	case s.Key == polycomState:
 		event = polycomStateOf(p, s.State, call, mac, now)
-	case s.State == "Registered":
-		event = ofPhone("LineRegistrationEvent", 1)
-	case s.State == "Unregistered":
-		event = ofPhone("LineUnregistrationEvent", 1)
+	case s.Key == polycomLine:
+		event = ofPhone(s.State, 1)
 	default:
 		event = ofPhone("AppInitializationEvent", 0)
 	}

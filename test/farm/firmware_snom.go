@@ -3,7 +3,7 @@ package farm
 // snom is a Dxxx: action URLs and runtime variables as service.snom.com and templates have them.
 func snom() Firmware {
 	return Firmware{
-		Model: "snomD785", Version: "10.1.169.16", OUI: "000413",
+		Model: "D785", Version: "10.1.169.16", OUI: "000413",
 		UserAgent: "Mozilla/4.0 (compatible; snomD785-SIP 10.1.169.16 2010.12 00041396D9B4 SXM:0 UXM:0 UXMC:0)",
 		Says: map[Moment][]Says{
 			Rings:         says("action_incoming_url"),

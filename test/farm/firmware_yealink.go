@@ -113,7 +113,7 @@ func yealinkT3x() Firmware {
 // flyingvoice takes Yealink's keys (42 public templates do); its own list of variables was not readable.
 func flyingvoice() Firmware {
 	f := yealink()
-	f.Model, f.Version, f.OUI = "FIP13G", "V0.6.24", "0021f2"
+	f.Model, f.Version, f.OUI = "FIP13G", "0.6.24", "0021f2"
 	f.UserAgent = "Flyingvoice FIP13G V0.6.24 00:21:F2:22:AE:F1"
 	f.MAC = Spelling{Separator: ":", Upper: true}
 	f.Inferred = append([]string{"all variables but $ip, and everything that it does: as a Yealink"}, f.Inferred...)

@@ -50,6 +50,9 @@ func TestPolycomsStatesAreUnderstood(t *testing.T) {
 	o := startOffice(t)
 	m, _ := farm.MakeNamed("polycom")
 	for i, state := range m.Vendor.XMLStates {
+		if strings.HasPrefix(state.Key, "Line") {
+			continue // not a state of a call: the story of the restart has it
+		}
 		p := farm.NewPhone(m, i, fmt.Sprintf("127.9.0.%d", 1+i), "101", "Manager")
 		call := p.NewCall(state.Value == "incoming", farm.Party{User: "74951230001"})
 		says := farm.Says{Key: "apps.telNotification.callStateChangeEvent", State: state.Key}

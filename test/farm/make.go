@@ -126,3 +126,12 @@ func MakeNamed(name string) (Make, bool) {
 }
 
 func join(lists ...[]Says) []Says { return slices.Concat(lists...) }
+
+// Event is what a hit should come out as, after docs/wire.md §1; empty for what has no meaning there. A key that tells of
+// states means what the state means.
+func (m Make) Event(s Says) string {
+	if s.State == "" {
+		return eventsOnTheWire[m.Vendor.Keys().Of(s.Key)]
+	}
+	return eventsOnTheWire[m.Vendor.XMLStates.Of(s.State)]
+}

@@ -1,5 +1,7 @@
 package farm
 
+import "slices"
+
 // Story is something that happens at one desk: who is called by whom, and step by step what follows.
 type Story struct {
 	Name  string
@@ -182,4 +184,38 @@ var Stories = []Story{
 		{Words: "the manager answers", Moment: Answers, Call: second},
 		{Words: "the manager hangs up", Moment: Ends, Call: second},
 	}},
+}
+
+// Play is a story as one phone lives through it.
+type Play struct {
+	phone *Phone
+	plans []Plan
+	calls map[int]*Call
+}
+
+// Play begins a story.
+func (p *Phone) Play(s Story) *Play { return &Play{phone: p, plans: s.Calls, calls: map[int]*Call{}} }
+
+// Hits are what the phone sends at a step, and the call that it is about, which begins when it is first heard of.
+func (p *Play) Hits(step Step) ([]Hit, *Call) {
+	if step.Moment == Boots {
+		p.phone.Restart()
+	}
+	call := p.callOf(step)
+	hits := p.phone.Hits(step.Moment, call)
+	if step.Again {
+		hits = slices.Concat(hits, hits)
+	}
+	return hits, call
+}
+
+func (p *Play) callOf(step Step) *Call {
+	if step.Call == noCall {
+		return nil
+	}
+	if p.calls[step.Call] == nil {
+		plan := p.plans[step.Call]
+		p.calls[step.Call] = p.phone.NewCall(plan.Incoming, plan.Other)
+	}
+	return p.calls[step.Call]
 }

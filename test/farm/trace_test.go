@@ -103,7 +103,6 @@ type teller struct {
 	t      *testing.T
 	office *office
 	phone  *farm.Phone
-	calls  [2]*farm.Call
 	said   map[string]time.Time // what was said, and when last
 	ids    []string             // SIP Call-IDs, in the order in which they came
 	text   strings.Builder
@@ -111,21 +110,15 @@ type teller struct {
 
 func (w *teller) tell(s farm.Story) string {
 	fmt.Fprintf(&w.text, "== %s\n", s.Name)
+	play := w.phone.Play(s)
 	for _, step := range s.Steps {
-		w.step(s, step)
+		w.step(play, step)
 	}
 	return w.text.String()
 }
 
-func (w *teller) step(s farm.Story, step farm.Step) {
-	call := w.callOf(s, step)
-	if step.Moment == farm.Boots {
-		w.phone.Restart()
-	}
-	hits := w.phone.Hits(step.Moment, call)
-	if step.Again {
-		hits = append(hits, hits...)
-	}
+func (w *teller) step(play *farm.Play, step farm.Step) {
+	hits, call := play.Hits(step)
 	if len(hits) == 0 {
 		w.line(step.Words, fmt.Sprintf("(%s says nothing)", w.vendor()), "")
 		return
@@ -140,22 +133,10 @@ func (w *teller) step(s farm.Story, step farm.Step) {
 			w.t.Errorf("%s, %q: %v", w.phone.Make.Name, step.Words, err)
 			return
 		}
-		w.said[w.event(h)] = time.Now()
+		w.said[w.phone.Make.Event(h.Says)] = time.Now()
 		w.line(words, w.key(h), w.outcome(call, result))
 		words = ""
 	}
-}
-
-// callOf is the call that a step is about, which begins when it first occurs.
-func (w *teller) callOf(s farm.Story, step farm.Step) *farm.Call {
-	if step.Call < 0 {
-		return nil
-	}
-	if w.calls[step.Call] == nil {
-		plan := s.Calls[step.Call]
-		w.calls[step.Call] = w.phone.NewCall(plan.Incoming, plan.Other)
-	}
-	return w.calls[step.Call]
 }
 
 // aWhile is longer than the second within which the same words are a repeat (docs/adr/0006).
@@ -165,18 +146,10 @@ const aWhile = 1100 * time.Millisecond
 // phone says again what it has said before, so that the test takes no longer than it must.
 func (w *teller) letTimePass(hits []farm.Hit) {
 	for _, h := range hits {
-		if at, ok := w.said[w.event(h)]; ok {
+		if at, ok := w.said[w.phone.Make.Event(h.Says)]; ok {
 			time.Sleep(time.Until(at.Add(aWhile)))
 		}
 	}
-}
-
-// event is what a hit is about, as phones.yaml has it.
-func (w *teller) event(h farm.Hit) string {
-	if state := w.phone.Make.Vendor.XMLStates.Of(h.Says.State); state != "" {
-		return state
-	}
-	return w.phone.Make.Vendor.Keys().Of(h.Says.Key)
 }
 
 func (w *teller) vendor() string { return strings.Fields(w.phone.Make.Title)[0] }
@@ -198,7 +171,7 @@ func (w *teller) line(words, key, outcome string) {
 		width = max(width, len(strings.TrimPrefix(k, commonPrefix(w.phone.Make.Keys())))+2)
 	}
 	if w.phone.Make.Body != nil {
-		width += len("Unregistered")
+		width += len(" Disconnected") - len(" ?")
 	}
 	fmt.Fprintln(&w.text, strings.TrimRight(fmt.Sprintf("%-44s  %-*s  %s", words, width, key, outcome), " "))
 }
