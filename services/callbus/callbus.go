@@ -24,6 +24,7 @@ func commands() []command {
 		{"tail", "", "show events as they come, one line each", tail},
 		{"dead", "list|show N|retry N", "events that 1C would not take: see why, send again", dead},
 		{"targets", "forget NAME", "let go of a target that is gone: it keeps the store from being emptied", targets},
+		{"token", "new ID…|list|rotate", "what phones show at the door: make it, list it, make all anew", token},
 		{"standin", "", "a stand-in for 1C that prints the calls it gets", standin},
 		{"version", "", "print the version", func([]string) int { fmt.Println("callbus", Version); return 0 }},
 	}

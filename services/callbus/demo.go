@@ -60,7 +60,7 @@ func (o *office) stopStandin(context.Context) error  { return o.standin.Close() 
 
 // welcome says where phones are to call, and in the demo plays a call through.
 func (o *office) welcome(context.Context) error {
-	fmt.Print(urlsToPaste(o.phones, o.demo))
+	fmt.Print(urlsToPaste(o.phones, o.ingest.Access.AsksForTokens(), o.demo))
 	if !o.demo {
 		return nil
 	}
@@ -107,9 +107,13 @@ var yealinkEvents = []struct{ field, event string }{
 }
 
 // urlsToPaste are the action URLs for this machine.
-func urlsToPaste(phones net.Addr, demo bool) string {
+func urlsToPaste(phones net.Addr, tokens, demo bool) string {
 	var b strings.Builder
 	base := "http://" + net.JoinHostPort(boundTo(phones, ownAddress), port(phones))
+	if tokens {
+		base += "/p/TOKEN"
+		fmt.Fprint(&b, "\nIn place of /p/TOKEN each phone has its own: callbus token new MAC prints it.\n")
+	}
 	fmt.Fprint(&b, "\nCallbus is up. Paste into a Yealink (Features > Action URL):\n\n")
 	for _, y := range yealinkEvents {
 		fmt.Fprintf(&b, "  %-21s %s/yealink/%s?mac=$mac&acc=$active_user&remote=$remote&name=$display_remote&cid=$call_id\n", y.field, base, y.event)

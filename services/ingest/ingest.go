@@ -35,6 +35,7 @@ type Options struct {
 	Site           string
 	Region         phone.Region
 	TrustedProxies config.List // networks (CIDR) whose X-Forwarded-For is believed
+	Access         Access      // which phones may speak
 
 	Store      string // folder of the embedded broker; empty: NATS
 	StoreMax   config.Bytes
@@ -85,6 +86,7 @@ func (o *Options) FrontFlags(fs *flag.FlagSet) {
 		return err
 	})
 	fs.Var(&o.TrustedProxies, "trusted-proxy", "network (CIDR) of a proxy whose X-Forwarded-For is believed; several with commas")
+	o.Access.flags(fs)
 }
 
 // check says what does not go together.
@@ -120,6 +122,7 @@ func (o Options) proxies() (list []netip.Prefix, err error) {
 type service struct {
 	Options
 	proxies   []netip.Prefix
+	guard     httpfront.Guard
 	group     *lifecycle.Group
 	nc        *nats.Conn
 	publisher *stream.Publisher
@@ -140,10 +143,14 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	guard, err := o.Access.guard(o.Log)
+	if err != nil {
+		return err
+	}
 	if o.Metrics == nil {
 		o.Metrics = prometheus.NewRegistry()
 	}
-	s := &service{Options: o, proxies: proxies, group: lifecycle.New(lifecycle.Options{Log: o.Log}), fill: newFill(o.Metrics)}
+	s := &service{Options: o, proxies: proxies, guard: guard, group: lifecycle.New(lifecycle.Options{Log: o.Log}), fill: newFill(o.Metrics)}
 	// A long straight line: the order of starting. It stops in reverse: phones first, broker last, because a handler
 	// that is still answering needs the broker (docs/adr/0005).
 	if o.Broker == nil && o.Store != "" {
@@ -196,7 +203,7 @@ func (s *service) openFront(context.Context) error {
 		return err
 	}
 	s.front = httpfront.New(httpfront.Options{
-		Region: s.Region, TrustedProxies: s.proxies, Log: s.Log, Observe: observe(s.Metrics),
+		Region: s.Region, TrustedProxies: s.proxies, Guard: s.guard, Log: s.Log, Observe: observe(s.Metrics),
 	}, s.publisher, newRejections(stream.NewRejections(s.nc), s.Metrics))
 	if s.https != nil {
 		go func() { s.group.Fail(s.front.ServeTLS(s.https, s.https.config())) }()

@@ -159,7 +159,8 @@ func readHeader(cells []string) ([]string, error) {
 		name := strings.ToLower(strings.TrimSpace(cell))
 		switch _, known := columns[name]; {
 		case !known:
-			return nil, fmt.Errorf("unknown column %.40q; known are id, mac, line, allow, vendor, model, name", cell)
+			// Short: a file of secrets may have been named by mistake.
+			return nil, fmt.Errorf("unknown column %.16q; known are id, mac, line, allow, vendor, model, name", cell)
 		case slices.Contains(names, name):
 			return nil, fmt.Errorf("column %s stands here twice", name)
 		}

@@ -1,0 +1,236 @@
+package callbus
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/callbus/callbus/internal/config"
+	"github.com/callbus/callbus/services/ingest"
+)
+
+const (
+	secretsFile = "phones.secret"
+
+	// defaultGrace is time enough for an office to go around all its phones.
+	defaultGrace = 14 * 24 * time.Hour
+)
+
+// tokens is one command on the phones' tokens. What a script may want goes to out, what only a person wants to notes.
+type tokens struct {
+	fs           *flag.FlagSet
+	out, notes   io.Writer
+	data, secret string
+	phones       string        // of list
+	shared       string        // of new
+	grace        time.Duration // of rotate
+}
+
+func token(args []string) int {
+	verb, args := shift(args)
+	t := &tokens{fs: flag.NewFlagSet("callbus token "+verb, flag.ContinueOnError), out: os.Stdout, notes: os.Stderr}
+	t.fs.StringVar(&t.data, "data", "./data", "folder of callbus up on this machine")
+	t.fs.StringVar(&t.secret, "token-secret", "", "file with the secrets of the phones' tokens; default DATA/"+secretsFile)
+	var work func(ids []string) error
+	switch verb {
+	case "new":
+		t.fs.StringVar(&t.shared, "shared", "", "make `FILE` with one token for all phones (--shared-token-file) instead")
+		work = t.new
+	case "list":
+		t.fs.StringVar(&t.phones, "phones", "", "CSV file of the phones; their ids are listed where none are given")
+		work = t.list
+	case "rotate":
+		t.fs.DurationVar(&t.grace, "grace", defaultGrace, "how long tokens made so far are still taken")
+		work = t.rotate
+	default:
+		fmt.Fprintln(os.Stderr, "callbus token: want new ID…, list or rotate")
+		return 2
+	}
+	return t.run(args, work)
+}
+
+// run parses the flags behind the ids, works, and returns the exit code.
+func (t *tokens) run(args []string, work func(ids []string) error) int {
+	n := slices.IndexFunc(args, func(s string) bool { return strings.HasPrefix(s, "-") })
+	if n < 0 {
+		n = len(args)
+	}
+	switch err := config.Parse(t.fs, args[n:], "CALLBUS"); {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		return t.fail(2, err)
+	}
+	if t.secret == "" {
+		t.secret = filepath.Join(t.data, secretsFile)
+	}
+	if err := work(args[:n]); err != nil {
+		return t.fail(1, err)
+	}
+	return 0
+}
+
+func (t *tokens) fail(code int, err error) int {
+	fmt.Fprintf(t.notes, "%s: %v\n", t.fs.Name(), err)
+	return code
+}
+
+// new prints what is to stand in front of the path of each phone's URLs.
+func (t *tokens) new(ids []string) error {
+	if t.shared != "" {
+		return t.newShared(ids)
+	}
+	if len(ids) == 0 {
+		return errors.New("whose? Name a phone by its MAC, or by a name of your choice")
+	}
+	secrets, err := ingest.ReadTokenSecrets(t.secret)
+	fresh := errors.Is(err, os.ErrNotExist)
+	if fresh {
+		secrets, err = ingest.NewTokenSecrets(), nil
+	}
+	if err != nil {
+		return err
+	}
+	paths, err := pathsOf(secrets, ids)
+	if err != nil {
+		return err
+	}
+	if fresh {
+		if err := ingest.WriteTokenSecrets(t.secret, secrets); err != nil {
+			return err
+		}
+		fmt.Fprintf(t.notes, "made %s, from which all tokens are made: a secret. Tokens are asked for once it is named with --token-secret\n", t.secret)
+	}
+	for _, path := range paths {
+		fmt.Fprintln(t.out, path)
+	}
+	return nil
+}
+
+func (t *tokens) newShared(ids []string) error {
+	if len(ids) > 0 {
+		return errors.New("a shared token is nobody's own: leave the ids out")
+	}
+	token, err := ingest.NewSharedToken(t.shared)
+	if err == nil {
+		fmt.Fprintln(t.out, "/p/"+token)
+	}
+	return err
+}
+
+// secrets must be there: a list of tokens that nobody takes is of no use.
+func (t *tokens) secrets() (ingest.TokenSecrets, error) {
+	secrets, err := ingest.ReadTokenSecrets(t.secret)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("there is no %s yet: callbus token new makes it, or name another with --token-secret", t.secret)
+	}
+	return secrets, err
+}
+
+// pathsOf makes all or none.
+func pathsOf(secrets ingest.TokenSecrets, ids []string) (paths []string, err error) {
+	for _, id := range ids {
+		token, err := secrets.Token(id)
+		if err != nil {
+			return nil, err
+		}
+		paths = append(paths, "/p/"+token)
+	}
+	return paths, nil
+}
+
+// list prints a line for each id; a dash stands for nothing, so that every line has as many words.
+func (t *tokens) list(ids []string) error {
+	secrets, err := t.secrets()
+	if err != nil {
+		return err
+	}
+	phones := ingest.Phones{}
+	if t.phones != "" {
+		if phones, err = ingest.ReadPhones(t.phones); err != nil {
+			return err
+		}
+	}
+	if len(ids) == 0 {
+		ids = slices.Sorted(maps.Keys(phones))
+	}
+	paths, err := pathsOf(secrets, ids)
+	if err != nil {
+		return err
+	}
+	table := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
+	for _, path := range paths {
+		id, _, _ := strings.Cut(strings.TrimPrefix(path, "/p/"), ".")
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", id, path, orDash(phones[id].Lines), orDash(phones[id].Allow))
+	}
+	tellAges(t.notes, secrets)
+	return table.Flush()
+}
+
+// orDash joins with commas.
+func orDash[T any](list []T) string {
+	if len(list) == 0 {
+		return "-"
+	}
+	words := make([]string, len(list))
+	for i, x := range list {
+		words[i] = fmt.Sprint(x)
+	}
+	return strings.Join(words, ",")
+}
+
+// tellAges says how old the secrets are, and until when the old ones hold.
+func tellAges(w io.Writer, secrets ingest.TokenSecrets) {
+	for i, s := range secrets {
+		made := "at an unknown time"
+		if !s.Made.IsZero() {
+			made = fmt.Sprintf("%s, %d days ago", day(s.Made), time.Since(s.Made)/(24*time.Hour))
+		}
+		switch {
+		case i == 0:
+			fmt.Fprintf(w, "these tokens are of the secret made %s\n", made)
+		case time.Now().Before(s.Until):
+			fmt.Fprintf(w, "tokens of the secret made %s are taken until %s\n", made, day(s.Until))
+		default:
+			fmt.Fprintf(w, "tokens of the secret made %s are not taken since %s\n", made, day(s.Until))
+		}
+	}
+}
+
+func day(t time.Time) string { return t.Local().Format("2006-01-02 15:04") }
+
+// rotate makes a new secret. A running callbus takes it up by itself.
+func (t *tokens) rotate(ids []string) error {
+	if len(ids) > 0 {
+		return fmt.Errorf("a new secret is for all tokens: what is %s?", ids[0])
+	}
+	if t.grace < 0 {
+		return errors.New("--grace: want a time such as 336h, or 0 to refuse all tokens made so far at once")
+	}
+	secrets, err := t.secrets()
+	if err != nil {
+		return err
+	}
+	if secrets, err = secrets.Rotate(t.grace); err != nil {
+		return err
+	}
+	if err := ingest.WriteTokenSecrets(t.secret, secrets); err != nil {
+		return err
+	}
+	fmt.Fprintf(t.out, "%s has a new secret; a running Callbus takes it up by itself within a second.\n", t.secret)
+	if len(secrets) == 1 {
+		fmt.Fprintln(t.out, "Tokens made so far are refused from now on. callbus token list prints the new ones: put them into the phones.")
+		return nil
+	}
+	fmt.Fprintf(t.out, "callbus token list prints the new tokens: put them into the phones before %s. Until then the old ones are taken too;\n"+
+		"in the log, token_expires marks the hits that still have one.\n", day(secrets[1].Until))
+	return nil
+}

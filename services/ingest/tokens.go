@@ -1,0 +1,69 @@
+package ingest
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/callbus/callbus/internal/config"
+	"github.com/callbus/callbus/services/ingest/internal/access"
+)
+
+// TokenSecrets make the phones' tokens, the newest first. Their Token is what stands behind /p/ for an id.
+type TokenSecrets = access.Secrets
+
+// Phones is what ids are bound to.
+type Phones = access.Phones
+
+// NewTokenSecrets makes the first secret.
+func NewTokenSecrets() TokenSecrets { return access.NewSecrets() }
+
+// ReadTokenSecrets reads the file that --token-secret names. No error shows a secret.
+func ReadTokenSecrets(path string) (TokenSecrets, error) {
+	text, err := config.ReadSecretFile(path)
+	if err != nil {
+		return nil, err
+	}
+	secrets, err := access.ParseSecrets(text.Reveal())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return secrets, nil
+}
+
+// WriteTokenSecrets puts the file in place, readable to its owner only. Whoever reads it meanwhile sees all of the old one
+// or all of the new one.
+func WriteTokenSecrets(path string, s TokenSecrets) error {
+	if err := replace(path, s.File()); err != nil {
+		return fmt.Errorf("write the secrets: %w", err)
+	}
+	return nil
+}
+
+// NewSharedToken makes a token for all phones and a file with it, which must not be there yet.
+func NewSharedToken(path string) (string, error) {
+	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf("%s is there already; a new token would lock out the phones that have this one", path)
+	}
+	token := rand.Text()
+	return token, replace(path, token+"\n")
+}
+
+// replace writes beside the file and renames: never is there half of it. os.CreateTemp makes it readable to its owner only.
+func replace(path, text string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // gone already if all went well
+	_, err = f.WriteString(text)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
