@@ -48,3 +48,22 @@ func parseIP(s string) string {
 	}
 	return addr.Unmap().String()
 }
+
+// device is what a User-Agent says of a phone.
+type device struct {
+	vendor          *vendor // nil if it is nobody's that we know
+	model, firmware string
+}
+
+func readAgent(agent string) device {
+	agent = printable(valid(cut(agent, maxAgent)))
+	for _, v := range vendors {
+		if v.agent == nil {
+			continue
+		}
+		if found := v.agent.FindStringSubmatch(agent); found != nil {
+			return device{v, found[1], found[2]}
+		}
+	}
+	return device{}
+}

@@ -103,7 +103,7 @@ func Parse(h Hit, region phone.Region) (Said, error) {
 	if err != nil {
 		return reply, err
 	}
-	return v.said(h, agent, values, t, region)
+	return v.said(h, agent, values, t, region), nil
 }
 
 func vendorOf(h Hit, agent device) *vendor {
@@ -115,23 +115,4 @@ func vendorOf(h Hit, agent device) *vendor {
 		return cmp.Or(agent.vendor, generic)
 	}
 	return vendors[i]
-}
-
-// device is what a User-Agent says of a phone.
-type device struct {
-	vendor          *vendor // nil if it is nobody's that we know
-	model, firmware string
-}
-
-func readAgent(agent string) device {
-	agent = printable(valid(cut(agent, maxAgent)))
-	for _, v := range vendors {
-		if v.agent == nil {
-			continue
-		}
-		if found := v.agent.FindStringSubmatch(agent); found != nil {
-			return device{v, found[1], found[2]}
-		}
-	}
-	return device{}
 }

@@ -2,6 +2,9 @@ package dialect
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -118,6 +121,21 @@ func TestVendorsDataIsSound(t *testing.T) {
 					t.Errorf("%s: the alias %q must be in lower case and no name of ours", param, name)
 				}
 			}
+		}
+	}
+}
+
+// The table of dialects in docs/wire.md is what an administrator has. (test/docs may not look in here.)
+func TestEveryDialectHasARowInTheDocuments(t *testing.T) {
+	wire, err := os.ReadFile(filepath.Join("..", "..", "..", "..", "docs", "wire.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(wire), "\n| dialect |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	for _, d := range Dialects() {
+		if !regexp.MustCompile("(?m)^\\|[^|]*`" + d + "`").MatchString(table) {
+			t.Errorf("%s has no row in the table of dialects", d)
 		}
 	}
 }

@@ -34,15 +34,14 @@ var microsip = &vendor{
 
 // microsipNumber finds the number that curl's --data-urlencode made of the last argument: a parameter that is nothing
 // but a name (?line=101&%2b74951234567).
-func microsipNumber(s *Said, values Values, region phone.Region) error {
+func microsipNumber(s *Said, values Values, region phone.Region) {
 	if s.Event.Remote.URI != "" {
-		return nil
+		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if values[name] == "" && phone.Parse(name, region) != "" {
 			s.Event.Remote.URI, s.Event.Remote.Number = cut(name, maxURI), phone.Parse(name, region)
-			return nil
+			return
 		}
 	}
-	return nil
 }

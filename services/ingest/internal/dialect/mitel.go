@@ -45,10 +45,9 @@ var registrations = map[string]call.EventType{
 }
 
 // mitelRegistration tells which registration event it was. regstate is the name in the guide's own example.
-func mitelRegistration(s *Said, values Values, _ phone.Region) error {
+func mitelRegistration(s *Said, values Values, _ phone.Region) {
 	state := strings.ToUpper(strings.TrimSpace(values.Get("registrationstate", "regstate", "state")))
-	if t, known := registrations[state]; known && s.Event.Type.OfPhone() {
+	if t, known := registrations[state]; known && s.Event.Type == call.Unregistered {
 		s.Event.Type = t
 	}
-	return nil
 }

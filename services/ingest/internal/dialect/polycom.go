@@ -55,9 +55,8 @@ var polycom = &vendor{
 }
 
 // polycomTwice marks what two switches tell: incomingEvent without a CallReference, callStateChangeEvent with one.
-func polycomTwice(s *Said, _ Values, _ phone.Region) error {
+func polycomTwice(s *Said, _ Values, _ phone.Region) {
 	s.Twice = s.Event.Type == call.Incoming || s.Event.Type == call.Outgoing
-	return nil
 }
 
 const callStateChange = "CallStateChangeEvent"

@@ -39,9 +39,8 @@ var snom = &vendor{
 
 // snomCancelled takes for ended, not missed, what was answered at another phone: $cancel_reason is the Reason header of
 // the CANCEL, and then it says SIP;cause=200;text="Call completed elsewhere" (RFC 3326).
-func snomCancelled(s *Said, values Values, _ phone.Region) error {
+func snomCancelled(s *Said, values Values, _ phone.Region) {
 	if s.Event.Type == call.Missed && strings.Contains(values.Get("cancel_reason", "reason"), "cause=200") {
 		s.Event.Type = call.Ended
 	}
-	return nil
 }

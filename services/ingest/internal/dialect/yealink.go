@@ -43,10 +43,10 @@ var yealink = &vendor{
 
 // yealinkCaller takes the number out of callerID where the phone was not asked for $remote: DECT owners are told to
 // use active_user and callerID (apfelq/node-tomedo-actionurl, README), and a caller without a name shows as a number.
-func yealinkCaller(s *Said, values Values, region phone.Region) error {
+func yealinkCaller(s *Said, values Values, region phone.Region) {
 	e := &s.Event
 	if e.Type != call.Incoming || e.Remote.URI != "" {
-		return nil
+		return
 	}
 	caller := values.Get("callerid")
 	if n := phone.Parse(caller, region); n != "" {
@@ -55,5 +55,4 @@ func yealinkCaller(s *Said, values Values, region phone.Region) error {
 			e.Remote.Name = "" // it was the number once more
 		}
 	}
-	return nil
 }
