@@ -44,6 +44,9 @@ type Said struct {
 	// Twice reports whether the vendor tells this event in two ways, once with and once without a call id (Polycom).
 	Twice bool
 
+	// AnsweredAgain reports whether this vendor says answered also of a call that is taken back from hold (Polycom).
+	AnsweredAgain bool
+
 	// Reply is the XML that the phone wants in the body of its 200, or empty.
 	Reply string
 }

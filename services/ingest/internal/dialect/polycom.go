@@ -22,16 +22,18 @@ var polycom = &vendor{
 		"OutgoingCallEvent":       call.Outgoing,
 		"LineRegistrationEvent":   call.Registered,
 		"LineUnregistrationEvent": call.Unregistered,
-		"AppInitializationEvent":  call.Boot, // the last four are named after their switches: newer than the guide
-		"MuteUnmuteEvent":         ignored,
-		"NetworkUpEvent":          ignored,
-		"DialplanEvent":           ignored,
-		"SipMsgEvent":             ignored,
 		"OffHookEvent":            ignored,
 		"OnHookEvent":             ignored,
 		"PhoneLockedEvent":        ignored,
 		"PhoneUnlockedEvent":      ignored,
 		"UserLoginOutEvent":       ignored,
+
+		// Newer than the guide, and taken to be named after their switches (apps.telNotification.muteUnmuteEvent).
+		"AppInitializationEvent": call.Boot,
+		"MuteUnmuteEvent":        ignored,
+		"NetworkUpEvent":         ignored,
+		"DialplanEvent":          ignored,
+		"SipMsgEvent":            ignored,
 
 		// The states of a CallStateChangeEvent. Connected, Disconnected, Hold and Held (by the other side) are shared
 		// names. Connected comes after a hold once more: only who knows the call's past can tell it from resumed.
@@ -51,12 +53,14 @@ var polycom = &vendor{
 	oneSwitch: true, // callStateChangeEvent is all states or none
 	callIDs:   true, // CallReference is the phone's own handle of a call
 	body:      readTelNotification,
-	quirk:     polycomTwice,
+	quirk:     polycomMarks,
 }
 
-// polycomTwice marks what two switches tell: incomingEvent without a CallReference, callStateChangeEvent with one.
-func polycomTwice(s *Said, _ Values, _ phone.Region) {
+// polycomMarks marks what two switches tell, incomingEvent without a CallReference and callStateChangeEvent with one; and
+// what Connected may mean beside answered.
+func polycomMarks(s *Said, _ Values, _ phone.Region) {
 	s.Twice = s.Event.Type == call.Incoming || s.Event.Type == call.Outgoing
+	s.AnsweredAgain = s.Event.Type == call.Answered
 }
 
 const callStateChange = "CallStateChangeEvent"
