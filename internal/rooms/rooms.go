@@ -34,6 +34,7 @@ const (
 	xtext      = "golang.org/x/text"
 	xtime      = "golang.org/x/time"
 	isatty     = "github.com/mattn/go-isatty"
+	lru        = "github.com/hashicorp/golang-lru/v2"
 	goCmp      = "github.com/google/go-cmp"
 )
 
@@ -96,7 +97,7 @@ var table = []room{
 	{
 		path:   "services/ingest/internal/...",
 		ours:   with(domain, "services/ingest/internal/..."),
-		others: with(watching, "github.com/gorilla/mux", uuid, xsync, xtext, xtime),
+		others: with(watching, "github.com/gorilla/mux", lru, uuid, xsync, xtext, xtime),
 		tests:  []string{yaml},
 	},
 	{

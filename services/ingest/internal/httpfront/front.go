@@ -100,7 +100,8 @@ type Front struct {
 	opts       Options
 	publisher  Publisher
 	rejections Rejections
-	lines      *lineMemory
+	lines      lineMemory
+	holds      holds
 	repeats    repeats
 	quiet      *quiet
 	router     *mux.Router
@@ -122,7 +123,7 @@ func New(o Options, p Publisher, r Rejections) *Front {
 	if o.MaxConns == 0 {
 		o.MaxConns = defaultMaxConns
 	}
-	f := &Front{opts: o, publisher: p, rejections: r, lines: newLineMemory(rememberedPhones), quiet: newQuiet(o.Log), stopping: make(chan struct{})}
+	f := &Front{opts: o, publisher: p, rejections: r, lines: newLineMemory(rememberedPhones), holds: newHolds(), quiet: newQuiet(o.Log), stopping: make(chan struct{})}
 	f.stop = sync.OnceFunc(func() { close(f.stopping) })
 	f.router = f.routes()
 	f.server = &http.Server{

@@ -64,6 +64,7 @@ func (f *Front) take(h *hit) {
 		h.refuse(no)
 		return
 	}
+	f.holds.tell(&said)
 	again, err := f.repeats.once(said, func() (err error) {
 		said.Event, err = h.publish(said.Event)
 		return err
@@ -85,6 +86,7 @@ func (f *Front) learn(h *hit, e call.Event, named bool) {
 	if named {
 		f.lines.remember(e.Phone.MAC, text(h.addr), e.Line)
 	}
+	f.holds.learn(e)
 	if e.Type == call.Boot {
 		f.repeats.restarted(e.Phone.MAC)
 	}

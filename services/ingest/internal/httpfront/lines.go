@@ -1,8 +1,7 @@
 package httpfront
 
 import (
-	"container/list"
-	"sync"
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/callbus/callbus/internal/call"
 )
@@ -16,71 +15,47 @@ const rememberedPhones = 4096
 //
 // A phone is known by its MAC, or else by its address. Behind one address there may be many phones, so what is known by
 // address alone is never said of a phone with another MAC.
-type lineMemory struct {
-	mu    sync.Mutex
-	max   int
-	order *list.List // of *known, the latest used in front
-	byKey map[phoneKey]*list.Element
-}
+type lineMemory struct{ phones *lru.Cache[phoneKey, known] }
 
 // phoneKey has either of the two.
 type phoneKey struct{ mac, addr string }
 
 type known struct {
-	key  phoneKey
 	mac  string // the phone's, if it said it
 	line call.Line
 }
 
 // newLineMemory remembers up to max phones, each under its MAC and its address.
-func newLineMemory(max int) *lineMemory {
-	return &lineMemory{max: 2 * max, order: list.New(), byKey: make(map[phoneKey]*list.Element)}
+func newLineMemory(max int) lineMemory { return lineMemory{newLRU[phoneKey, known](2 * max)} }
+
+// newLRU makes a memory that forgets what was not asked for longest. The size is a constant of ours above zero, the only
+// thing that the library finds fault with.
+func newLRU[K comparable, V any](size int) *lru.Cache[K, V] {
+	cache, err := lru.New[K, V](size)
+	if err != nil {
+		panic(err)
+	}
+	return cache
 }
 
 // remember keeps the line of a stored hit that named it.
-func (m *lineMemory) remember(mac, addr string, line call.Line) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+func (m lineMemory) remember(mac, addr string, line call.Line) {
 	if mac != "" {
-		m.put(known{key: phoneKey{mac: mac}, mac: mac, line: line})
+		m.phones.Add(phoneKey{mac: mac}, known{mac, line})
 	}
 	if addr != "" {
-		m.put(known{key: phoneKey{addr: addr}, mac: mac, line: line})
-	}
-}
-
-func (m *lineMemory) put(k known) {
-	if at, ok := m.byKey[k.key]; ok {
-		*at.Value.(*known) = k
-		m.order.MoveToFront(at)
-		return
-	}
-	m.byKey[k.key] = m.order.PushFront(&k)
-	if m.order.Len() > m.max {
-		oldest := m.order.Remove(m.order.Back()).(*known)
-		delete(m.byKey, oldest.key)
+		m.phones.Add(phoneKey{addr: addr}, known{mac, line})
 	}
 }
 
 // recall returns the line last seen from a phone, or "".
-func (m *lineMemory) recall(mac, addr string) call.Line {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if k := m.get(phoneKey{mac: mac}); mac != "" && k != nil {
+func (m lineMemory) recall(mac, addr string) call.Line {
+	if k, ok := m.phones.Get(phoneKey{mac: mac}); ok && mac != "" {
 		return k.line
 	}
-	k := m.get(phoneKey{addr: addr})
-	if addr == "" || k == nil || mac != "" && k.mac != "" && k.mac != mac {
+	k, ok := m.phones.Get(phoneKey{addr: addr})
+	if !ok || addr == "" || mac != "" && k.mac != "" && k.mac != mac {
 		return ""
 	}
 	return k.line
-}
-
-func (m *lineMemory) get(key phoneKey) *known {
-	at, ok := m.byKey[key]
-	if !ok {
-		return nil
-	}
-	m.order.MoveToFront(at)
-	return at.Value.(*known)
 }

@@ -2,7 +2,6 @@ package httpfront
 
 import (
 	"fmt"
-	"sync"
 	"testing"
 
 	"github.com/callbus/callbus/internal/call"
@@ -43,24 +42,7 @@ func TestTheMemoryOfLinesIsBoundedAndForgetsTheLongestUnseen(t *testing.T) {
 	if m.recall("mac0", "") != "0" || m.recall("mac1", "") != "" || m.recall("mac4", "") != "4" {
 		t.Error("want mac1, the longest unseen, forgotten and nobody else")
 	}
-	if m.order.Len() != 4 || len(m.byKey) != 4 {
-		t.Errorf("holds %d and %d keys, want 4", m.order.Len(), len(m.byKey))
-	}
-}
-
-func TestTheMemoryOfLinesIsSafeForConcurrentUse(t *testing.T) {
-	m := newLineMemory(8)
-	var wg sync.WaitGroup
-	for i := range 8 {
-		wg.Go(func() {
-			for j := range 200 {
-				m.remember(fmt.Sprint((i*j)%30), "192.0.2.1", "101")
-				m.recall(fmt.Sprint(j%30), "192.0.2.1")
-			}
-		})
-	}
-	wg.Wait()
-	if m.order.Len() > m.max {
-		t.Errorf("holds %d keys, want at most %d", m.order.Len(), m.max)
+	if n := m.phones.Len(); n != 4 {
+		t.Errorf("holds %d keys, want 4", n)
 	}
 }
