@@ -1,0 +1,133 @@
+package callbus
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// known is a file of secrets whose tokens are known (they are from Python's hmac module).
+const known = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8 made 2026-11-22T11:28:39Z\n"
+
+// newTokens is one callbus token, in a folder of its own.
+func newTokens(t *testing.T, secrets string) (x *tokens, out, notes *bytes.Buffer) {
+	t.Helper()
+	out, notes = &bytes.Buffer{}, &bytes.Buffer{}
+	x = &tokens{fs: flag.NewFlagSet("callbus token", flag.ContinueOnError), out: out, notes: notes}
+	x.secret = filepath.Join(t.TempDir(), "data", secretsFile)
+	if secrets == "" {
+		return x, out, notes
+	}
+	if err := os.MkdirAll(filepath.Dir(x.secret), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(x.secret, []byte(secrets), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return x, out, notes
+}
+
+func TestNewPrintsPathsToPaste(t *testing.T) {
+	x, out, notes := newTokens(t, known)
+	if code := x.run([]string{"00:15:65:AA:BB:CC", "hall"}, x.new); code != 0 {
+		t.Fatalf("exit code %d: %s", code, notes)
+	}
+	if diff := cmp.Diff("/p/001565aabbcc.XDsSDXEFh4MCAxbXiIaVNg\n/p/hall.m8sRjo4nq-6yf73mT6R4sw\n", out.String()); diff != "" || notes.Len() > 0 {
+		t.Errorf("notes %q; paths (-want +got):\n%s", notes, diff)
+	}
+}
+
+func TestNewMakesTheSecretsOnceAndSaysSo(t *testing.T) {
+	x, out, notes := newTokens(t, "")
+	if code := x.run([]string{"hall"}, x.new); code != 0 || !strings.Contains(notes.String(), "made "+x.secret) {
+		t.Fatalf("exit code %d: %s", code, notes)
+	}
+	first := out.String()
+	out.Reset()
+	notes.Reset()
+	if code := x.run([]string{"hall"}, x.new); code != 0 || out.String() != first || notes.Len() > 0 {
+		t.Errorf("exit code %d, %q, then %q, notes %q: want the same token", code, first, out, notes)
+	}
+}
+
+// An id that makes no sense must not leave a file of secrets behind, nor half of the tokens.
+func TestNewMakesAllOrNothing(t *testing.T) {
+	x, out, notes := newTokens(t, "")
+	if code := x.run([]string{"hall", "a.b"}, x.new); code != 1 || out.Len() > 0 || !strings.Contains(notes.String(), `"a.b" is no id`) {
+		t.Errorf("exit code %d, %q, %q", code, out, notes)
+	}
+	if _, err := os.Stat(x.secret); err == nil {
+		t.Error("the secrets are there")
+	}
+}
+
+func TestListHasAsManyWordsForEachPhone(t *testing.T) {
+	x, out, notes := newTokens(t, known+"HxECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8 until 2001-02-03T04:05:06Z\n")
+	x.phones = filepath.Join(t.TempDir(), "phones.csv")
+	if err := os.WriteFile(x.phones, []byte("id;line;allow;name\nhall;101 102;10.0.0.0/8 ::1;Hall\n00-15-65-AA-BB-CC\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code := x.run(nil, x.list); code != 0 {
+		t.Fatalf("exit code %d: %s", code, notes)
+	}
+	want := [][]string{
+		{"001565aabbcc", "/p/001565aabbcc.XDsSDXEFh4MCAxbXiIaVNg", "-", "-"},
+		{"hall", "/p/hall.m8sRjo4nq-6yf73mT6R4sw", "101,102", "10.0.0.0/8,::1/128"},
+	}
+	var got [][]string
+	for line := range strings.Lines(out.String()) {
+		got = append(got, strings.Fields(line))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the list (-want +got):\n%s", diff)
+	}
+	for _, part := range []string{"days ago", "at an unknown time are not taken since 2001-02-03"} {
+		if !strings.Contains(notes.String(), part) {
+			t.Errorf("notes %q, want %q", notes, part)
+		}
+	}
+	out.Reset()
+	if x.run([]string{"hall"}, x.list); strings.Count(out.String(), "\n") != 1 || !strings.HasPrefix(out.String(), "hall") {
+		t.Errorf("of one id: got %q", out)
+	}
+}
+
+func TestRotateMakesAnotherTokenAndKeepsTheOldSecret(t *testing.T) {
+	x, out, notes := newTokens(t, known)
+	x.grace = defaultGrace
+	if code := x.run(nil, x.rotate); code != 0 || !strings.Contains(out.String(), "before") {
+		t.Fatalf("exit code %d: %s %s", code, out, notes)
+	}
+	text, err := os.ReadFile(x.secret)
+	if err != nil || !strings.Contains(string(text), strings.TrimSpace(known)+" until ") {
+		t.Errorf("%v: the old secret is not kept: %s", err, text)
+	}
+	out.Reset()
+	if x.run([]string{"hall"}, x.new); out.Len() == 0 || strings.Contains(out.String(), "m8sRjo4nq") {
+		t.Errorf("after the rotation: got %q, want another token", out)
+	}
+	x.grace = 0
+	if code := x.run(nil, x.rotate); code != 0 || !strings.Contains(out.String(), "refused from now on") {
+		t.Errorf("without grace: exit code %d: %s %s", code, out, notes)
+	}
+}
+
+func TestTokenCommandsSayWhatTheyMiss(t *testing.T) {
+	for want, run := range map[string]func(x *tokens) int{
+		"callbus token new makes it": func(x *tokens) int { return x.run(nil, x.list) },
+		"or name another with":       func(x *tokens) int { return x.run(nil, x.rotate) },
+		"whose?":                     func(x *tokens) int { return x.run(nil, x.new) },
+		"what is hall":               func(x *tokens) int { return x.run([]string{"hall"}, x.rotate) },
+		"leave the ids out":          func(x *tokens) int { x.shared = "f"; return x.run([]string{"hall"}, x.new) },
+	} {
+		x, out, notes := newTokens(t, "")
+		if code := run(x); code != 1 || out.Len() > 0 || !strings.Contains(notes.String(), want) {
+			t.Errorf("exit code %d, %q, %q, want 1 and %q", code, out, notes, want)
+		}
+	}
+}
