@@ -8,9 +8,9 @@ import (
 
 var separators = strings.NewReplacer(":", "", "-", "", ".", "", " ", "")
 
-// parseMAC reads 001565aabbcc, 00:15:65:AA:BB:CC, 00-15-65-aa-bb-cc, 0015.65aa.bbcc or "00 15 65 aa bb cc" and
+// ParseMAC reads 001565aabbcc, 00:15:65:AA:BB:CC, 00-15-65-aa-bb-cc, 0015.65aa.bbcc or "00 15 65 aa bb cc" and
 // gives 12 lower-case hex digits, or nothing. All zeros or all ones is a phone that does not know its MAC.
-func parseMAC(s string) string {
+func ParseMAC(s string) string {
 	if len(s) > maxDevice {
 		return ""
 	}
@@ -28,14 +28,11 @@ func parseMAC(s string) string {
 // "snomD785-SIP 10.1.169.16 … 00041396D9B4", "DevId 000b828aa872".
 var agentMAC = regexp.MustCompile(`(?i)(?:^|[^0-9a-z])([0-9a-f]{2}(?:[:-]?[0-9a-f]{2}){5})(?:[^0-9a-z]|$)`)
 
-// ParseMAC reads a MAC in any of its spellings, for those who read one elsewhere.
-func ParseMAC(s string) string { return parseMAC(s) }
-
 // findMAC looks for the MAC in a User-Agent. Most vendors' agents carry it, so that a phone keeps its identity when
 // mac=… was forgotten in the URL.
 func findMAC(agent string) string {
 	if found := agentMAC.FindStringSubmatch(cut(agent, maxAgent)); found != nil {
-		return parseMAC(found[1])
+		return ParseMAC(found[1])
 	}
 	return ""
 }

@@ -146,7 +146,7 @@ func (d *vendor) value(values Values, t call.EventType, param string) string {
 // said puts the event together.
 func (d *vendor) said(h Hit, agent device, values Values, t call.EventType, region phone.Region) Said {
 	get := func(param string) string { return d.value(values, t, param) }
-	mac := parseMAC(get(pMAC))
+	mac := ParseMAC(get(pMAC))
 	s := Said{
 		Event: call.Event{
 			Type:   t,
