@@ -57,9 +57,6 @@ func FuzzNoTokenSurvivesConceal(f *testing.F) {
 		if err != nil || depth < 0 {
 			t.Skip()
 		}
-		if escaped != 0 && strings.HasSuffix(strings.TrimRight(before, "0123456789abcdefABCDEF"), "%") {
-			t.Skip() // an escape that runs into the token: what it says then is no token
-		}
 		written := escape(token, escaped, depth%3)
 		// Between signs that no token consists of: "xTOKENy" is another word.
 		got := g.Conceal(before+"&"+written+"&"+after, "")

@@ -3,10 +3,14 @@ package httpfront
 import (
 	"encoding/json"
 	"fmt"
+	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -109,16 +113,24 @@ func TestTheTokensMACBeatsTheUserAgents(t *testing.T) {
 	}
 }
 
-// Each step is refused for the first of several reasons that it has.
+// Each hit is refused for the first of several reasons that it has.
 func TestTheOrderOfTheChecks(t *testing.T) {
+	synctest.Test(t, testTheOrderOfTheChecks) // time stands still: nothing of a rate comes back meanwhile
+}
+
+func testTheOrderOfTheChecks(t *testing.T) {
 	o := newOffice(t)
 	o.Rate = 1
-	o.Allow = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("192.0.2.0/24")}
-	h := open(t, Options{Guard: access.New(o.Options), TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
-	from := func(addr, path string) answer {
-		return h.say(t, "GET "+path+" HTTP/1.0\r\nX-Forwarded-For: "+addr+"\r\n\r\n")
+	o.Allow = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+	h := newHouse(Options{Guard: access.New(o.Options)}).Handler()
+	from := func(addr, path string) *httptest.ResponseRecorder {
+		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", path, nil)
+		r.RemoteAddr = addr + ":40000"
+		h.ServeHTTP(w, r)
+		return w
 	}
-	good, bad, elsewhere := "/p/"+o.token(t, hall), "/p/"+o.token(t, hall)[:30]+"xxxxx", "/p/"+o.token(t, "porter")
+	good, elsewhere := "/p/"+o.token(t, hall), "/p/"+o.token(t, "porter")
+	bad := good[:len(good)-4] + "____"
 	const hit = "/phone/incoming?line=101&mac=" + hall
 	for _, c := range []struct {
 		name, addr, path string
@@ -130,25 +142,43 @@ func TestTheOrderOfTheChecks(t *testing.T) {
 		{"a wrong token", "192.0.2.1", bad + hit, 403},
 		{"a good token from where it may not be used", "192.0.2.1", elsewhere + "/phone/incoming?line=103", 403},
 	} {
-		if got := from(c.addr, c.path); got.Status != c.want {
-			t.Errorf("%s: got %d %q, want %d", c.name, got.Status, got.Body, c.want)
+		if got := from(c.addr, c.path); got.Code != c.want {
+			t.Errorf("%s: got %d %q, want %d", c.name, got.Code, got.Body, c.want)
 		}
 	}
 	for range 20 {
 		from("192.0.2.1", bad+hit)
 	}
 	for name, path := range map[string]string{"a wrong token": bad + hit, "no token": hit} {
-		if got := from("192.0.2.1", path); got.Status != 429 || got.Header.Get("Retry-After") == "" {
-			t.Errorf("%s above the rate: got %d %v, want 429 and Retry-After", name, got.Status, got.Header)
+		if got := from("192.0.2.1", path); got.Code != 429 || got.Header().Get("Retry-After") == "" {
+			t.Errorf("%s above the rate: got %d %v, want 429 and Retry-After", name, got.Code, got.Header())
 		}
 	}
 	for range 20 {
-		if got := from("192.0.2.1", good+hit); got.Status != 200 {
-			t.Errorf("a good token above the rate: got %d, want 200", got.Status)
+		if got := from("192.0.2.1", good+hit); got.Code != 200 {
+			t.Errorf("a good token above the rate: got %d, want 200", got.Code)
 		}
 	}
-	if got := from("192.0.2.2", bad+hit); got.Status != 403 {
-		t.Errorf("another address: got %d, want 403", got.Status)
+	if got := from("192.0.2.2", bad+hit); got.Code != 403 {
+		t.Errorf("another address: got %d, want 403", got.Code)
+	}
+}
+
+func TestEveryDenialHasItsStatus(t *testing.T) {
+	source, err := os.ReadFile("../access/access.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(regexp.MustCompile(`(?m)^\tErr\w+ += errors\.New`).FindAll(source, -1)); n != len(denials) || n == 0 {
+		t.Errorf("package access has %d errors, the table %d", n, len(denials))
+	}
+	for err := range denials {
+		if no := denied(err); no.status < 400 || no.outcome == "" || no.text != err.Error() || !no.keep {
+			t.Errorf("%v: got %+v", err, no)
+		}
+	}
+	if denied(nil) != nil {
+		t.Error("no error was denied")
 	}
 }
 
