@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,8 +38,13 @@ func TestACallIDNamesACallOnlyWhereTheVendorsFactsSaySo(t *testing.T) {
 	}
 }
 
+// byPath are the dialects whose events are in the path, with a query that has our names.
+func byPath() []string {
+	return slices.DeleteFunc(Dialects(), func(name string) bool { return name == "checkphone" || name == "polycom" })
+}
+
 func TestNamesInOldCharacterSetsAreRepairedFromEveryPhone(t *testing.T) {
-	for _, d := range []string{"yealink", "dlink", "fanvil", "grandstream", "snom", "htek", "sangoma", "akuvox", "flyingvoice", "mitel", "microsip", "phone"} {
+	for _, d := range byPath() {
 		for sent, want := range map[string]string{"\xc8\xe2\xe0\xed": "Иван", "J\xfcrgen": "Jürgen", "%C8%E2%E0%ED": "Иван", "Иван": "Иван"} {
 			same(t, want, parse(t, d, "incoming", "acc=101&remote=102&name="+sent).Remote.Name)
 		}
@@ -46,7 +52,7 @@ func TestNamesInOldCharacterSetsAreRepairedFromEveryPhone(t *testing.T) {
 }
 
 func TestAWithheldNumberIsNoNumberFromAnyPhone(t *testing.T) {
-	for _, d := range []string{"yealink", "dlink", "fanvil", "grandstream", "snom", "htek", "sangoma", "akuvox", "flyingvoice", "mitel", "microsip", "phone"} {
+	for _, d := range byPath() {
 		for _, sent := range []string{"Anonymous", "anonymous", "sip:anonymous@anonymous.invalid", "anonymous@pbx"} {
 			same(t, call.Party{URI: sent}, parse(t, d, "incoming", "acc=101&remote="+sent).Remote)
 		}
