@@ -75,6 +75,7 @@ func (u *Unusable) Error() string { return "unusable hit: " + u.Reason }
 // vendors is every dialect there is. A new vendor is a new file and a word here.
 var vendors = []*vendor{
 	checkphone, generic, yealink, dlink, fanvil, grandstream, snom, htek, sangoma, akuvox, flyingvoice, mitel, polycom, microsip,
+	gigaset,
 }
 
 // Dialects lists the names of the dialects, sorted.

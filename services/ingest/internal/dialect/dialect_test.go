@@ -99,7 +99,7 @@ func TestEveryCanonicalEventIsUnderstoodByPath(t *testing.T) {
 }
 
 func TestVendorsDataIsSound(t *testing.T) {
-	same(t, strings.Fields("akuvox checkphone dlink fanvil flyingvoice grandstream htek microsip mitel phone polycom sangoma snom yealink"), Dialects())
+	same(t, strings.Fields("akuvox checkphone dlink fanvil flyingvoice gigaset grandstream htek microsip mitel phone polycom sangoma snom yealink"), Dialects())
 	for _, v := range vendors {
 		if v.like != nil && !slices.Contains(vendors, v.like) {
 			t.Errorf("%s is like a vendor that does not exist", v.name)

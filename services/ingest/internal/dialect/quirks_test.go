@@ -24,7 +24,7 @@ func TestACallIDNamesACallOnlyWhereTheVendorsFactsSaySo(t *testing.T) {
 	for dialect, want := range map[string]bool{
 		"yealink": true, "snom": true, "grandstream": true, "polycom": true,
 		"fanvil": false, "dlink": false, "htek": false, "sangoma": false, "akuvox": false, "flyingvoice": false,
-		"mitel": false, "microsip": false, "phone": false,
+		"mitel": false, "microsip": false, "gigaset": false, "phone": false,
 	} {
 		s := said(t, Hit{Dialect: dialect, Event: "incoming", Query: "acc=101&remote=102&cid=33093"})
 		if s.OneCall != want || s.Event.CallID != "33093" {

@@ -121,6 +121,15 @@ var documented = map[string]map[call.EventType]string{
 		ignored: "P3705, P3706, P3724, P3725, P3727, P3728, P3733, ActionUrl_OffHook, ActionUrl.OnfHook, ActionUrl_AutopFinish, ActionUrl_VPN_IP, ActionUrl_IdleToBusy," +
 			" ActionUrl_BusyToIdle, ActionUrl_TransferFailed",
 	},
+	"gigaset": {
+		call.Incoming:       "System.Events.IncomingCall",
+		call.Outgoing:       "System.Events.OutgoingCall",
+		call.Answered:       "System.Events.ConnectionEstablished",
+		call.Ended:          "System.Events.ConnectionTerminated",
+		call.Registered:     "System.Events.RegistrationSuccessed",
+		call.RegisterFailed: "System.Events.RegistrationFailed",
+		ignored:             "System.Events.OffHook, System.Events.OnHook",
+	},
 	"akuvox": {
 		call.Incoming:       "Config.Features.ACTIONURL.IncomingCall",
 		call.Outgoing:       "Config.Features.ACTIONURL.OutgoingCall",
@@ -293,12 +302,13 @@ var ownWords = map[string]call.EventType{
 
 // where we differ from phones.yaml, and why
 var differ = map[string]call.EventType{
-	"action_url.register_failed": call.RegisterFailed, // it has no event for this, we do
-	"RegFailedUrl":               call.RegisterFailed,
-	"action_reg_failed":          call.RegisterFailed,
-	"P3704":                      call.RegisterFailed,
+	"action_url.register_failed":               call.RegisterFailed, // it has no event for this, we do
+	"RegFailedUrl":                             call.RegisterFailed,
+	"action_reg_failed":                        call.RegisterFailed,
+	"P3704":                                    call.RegisterFailed,
+	"System.Events.RegistrationFailed":         call.RegisterFailed,
 	"Config.Features.ACTIONURL.RegisterFailed": call.RegisterFailed,
-	"Ringback": ignored, // Setup has told of the call
+	"Ringback":                                 ignored, // Setup has told of the call
 }
 
 func TestEveryKeyOfTheCollectedFactsIsUnderstood(t *testing.T) {
@@ -345,7 +355,7 @@ func TestAPhoneWhoseURLForgotTheVendorIsKnownByItsUserAgent(t *testing.T) {
 		{"PolycomVVX-VVX_450-UA/6.4.0", "polycom", "", "VVX_450", "6.4.0"},
 		{"Yealink", "phone", "", "", ""},
 		{"Yealink of a form that we do not know", "yealink", "", "", ""},
-		{"Gigaset N870 IP PRO/83.V2.11.0+build.a546b91;7C2F80E0D605", "phone", "7c2f80e0d605", "", ""},
+		{"Gigaset N870 IP PRO/83.V2.11.0+build.a546b91;7C2F80E0D605", "gigaset", "7c2f80e0d605", "N870 IP PRO", "83.V2.11.0"},
 		{"Panasonic_KX-UT670/01.022 (0080f000000)", "phone", "", "", ""},
 		{"Mozilla/5.0 (Windows NT 10.0)", "phone", "", "", ""},
 		{"0123456789abcdef0123456789abcdef", "phone", "", "", ""},
