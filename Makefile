@@ -16,6 +16,7 @@ PLATFORMS ?= linux/amd64 linux/arm64 windows/amd64
 FUZZTIME ?= 40000x
 FAULTS_SECONDS ?= 60
 AWAY ?= 10s
+FARM_SECONDS ?= 60
 
 # Two modules, one workspace: "work" is every package of both. What ships is built and tested without the workspace (GOWORK=off),
 # because test/ may raise the versions of what it shares with it.
@@ -51,6 +52,10 @@ faults: ## kill, freeze and disconnect the programs for FAULTS_SECONDS (60), the
 	cd test && go run ./faults -seconds $(FAULTS_SECONDS)
 	cd test && go run ./faults -scenario away -away $(AWAY)
 	cd test && go run ./faults -scenario kill-up
+
+.PHONY: farm
+farm: ## 200 simulated phones at 20 times the busy hour's rate for FARM_SECONDS (60): was a hit lost, does memory stay flat?
+	cd test && go run ./farm/load -seconds $(FARM_SECONDS)
 
 # A fuzz target runs alone, and go test takes one at a time. None found means that this search is broken.
 # A number of inputs (about five seconds of them), not a time: at the end of a time go test may fail by itself with a bare

@@ -25,6 +25,7 @@ func polycom() Firmware {
 		return list
 	}
 	over := states("Disconnected", "Free")
+	back := []Says{{Key: polycomState, State: "Connected", Means: "resumed"}}
 	return Firmware{
 		Model: "VVX_450", Version: "6.4.0", OUI: "0004f2",
 		UserAgent: "PolycomVVX-VVX_450-UA/6.4.0",
@@ -46,9 +47,9 @@ func polycom() Firmware {
 			GivesUp:       over,
 
 			Holds:          states("Hold"),
-			Resumes:        states("Connected"),
+			Resumes:        back,
 			HeldByOther:    states("Held"),
-			ResumedByOther: states("Connected"),
+			ResumedByOther: back,
 			Ends:           over,
 
 			Boots: guess(polycomApp),

@@ -60,7 +60,11 @@ func TestPolycomsStatesAreUnderstood(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, want := understood(result), meant(state); !slices.Contains(want, got) {
+		want := meant(state)
+		if state.Value == "other" { // the phone has one URL for all states, so it is no mistake of anybody's
+			want = []string{"nothing new"}
+		}
+		if got := understood(result); !slices.Contains(want, got) {
 			t.Errorf("%s: got %s, want %s", state.Key, got, strings.Join(want, " or "))
 		}
 	}
@@ -95,10 +99,6 @@ func meant(key farm.Pair) []string {
 	switch key.Value {
 	case "other", "all_calls_ended":
 		return []string{"404 and a line of text"}
-	case "outgoing":
-		if key.Key == "Ringback" { // the call has gone out a moment ago, with Setup
-			return []string{"nothing new"}
-		}
 	case "remote_held":
 		return []string{"held"}
 	case "remote_resumed":

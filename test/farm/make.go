@@ -53,6 +53,7 @@ type Firmware struct {
 type Says struct {
 	Key     string
 	State   string // of the call, where one key tells of all states (Polycom)
+	Means   string // the event, where the state alone does not say it
 	Guessed bool   // the facts name the key, and not that it speaks at this moment
 }
 
@@ -130,6 +131,9 @@ func join(lists ...[]Says) []Says { return slices.Concat(lists...) }
 // Event is what a hit should come out as, after docs/wire.md §1; empty for what has no meaning there. A key that tells of
 // states means what the state means.
 func (m Make) Event(s Says) string {
+	if s.Means != "" {
+		return s.Means
+	}
 	if s.State == "" {
 		return eventsOnTheWire[m.Vendor.Keys().Of(s.Key)]
 	}
