@@ -121,6 +121,9 @@ func Start(t testing.TB, path string, args ...string) *Program {
 	return p
 }
 
+// Pid is the process.
+func (p *Program) Pid() int { return p.cmd.Process.Pid }
+
 // Signal sends a signal to the process and those that it has started. A process that has ended is let be.
 func (p *Program) Signal(s syscall.Signal) {
 	select {
