@@ -1,7 +1,6 @@
 package farm
 
-// gigaset is a Maxwell: eight events, and variables that nobody has found, so that line and MAC are typed into the URL. It is
-// also any phone for which there is no dialect.
+// gigaset is a Maxwell: eight events, and variables that nobody has found, so that line and MAC are typed into the URL.
 func gigaset() Firmware {
 	return Firmware{
 		Model: "Maxwell", Version: "3", OUI: "7c2f80",

@@ -6,7 +6,8 @@ import (
 )
 
 // microsip is a softphone on Windows that starts a program at each of its moments, with the number as the only argument.
-// The program is one line of curl: curl -sG "http://…/microsip/EVENT?line=101" --data-urlencode "remote=NUMBER".
+// The program is one line of curl, as docs/wire.md §1 has it: cmdIncomingCall=curl -sGm 5 URL --data-urlencode. The number
+// becomes a parameter without a name.
 func microsip() Firmware {
 	return Firmware{
 		Model: "MicroSIP", Version: "3.21",
@@ -27,13 +28,13 @@ func microsip() Firmware {
 			GivesUp:        says("cmdCallEnd"),
 			Ends:           says("cmdCallEnd"),
 		},
-		Query: "line={line}&remote=argv1",
+		Query: "line={line}&argv1",
 		Party: number,
 		Escape: func(value []byte) []byte {
 			return bytes.ReplaceAll([]byte(url.QueryEscape(string(value))), []byte("+"), []byte("%20"))
 		},
 		Inferred: []string{
-			"the command is: curl -sG \"URL?line=101\" --data-urlencode \"remote=NUMBER\", so the number is encoded and nothing else",
+			"argv1 is the number, which curl encodes: cmdIncomingCall=curl -sGm 5 URL --data-urlencode",
 			"a rejected call ends in cmdCallBusy",
 			"of hold and transfer it says nothing: there are no commands for them",
 		},

@@ -8,7 +8,9 @@ func snom() Firmware {
 		Says: map[Moment][]Says{
 			Rings:         says("action_incoming_url"),
 			CallerGivesUp: guess("action_missed_url"),
-			RingsOut:      says("action_missed_url"),
+			// $cancel_reason tells it from a call that nobody took.
+			TakenElsewhere: {{Key: "action_missed_url", Means: "ended", Guessed: true}},
+			RingsOut:       says("action_missed_url"),
 			// Rejects is missing: a rejected call fires nothing (remote_phone_control, snom.py, firmware 8.7).
 			Answers:        says("action_connected_url"),
 			AnswersWaiting: says("action_connected_url"),
@@ -34,6 +36,7 @@ func snom() Firmware {
 			ForwardOn:     says("action_redirection_on_url"),
 			ForwardOff:    says("action_redirection_off_url"),
 		},
+		Extra:  "&cancel_reason=$cancel_reason",
 		MAC:    Spelling{Upper: true},
 		Party:  snomParty,
 		CallID: sipCallID,
@@ -48,7 +51,7 @@ func snom() Firmware {
 			"sip:USER@HOST with ;user=phone behind a number of the public network",
 			"$active_user has a value as long as there is a call",
 			"an incoming call has the server's Call-ID (HEX@HOST), an outgoing one the phone's (3c3b966053be-phxdiv27t9gm)",
-			"a call that a colleague takes, or that the phone forwards, fires nothing",
+			"a call that a colleague takes is missed with a $cancel_reason; one that the phone forwards fires nothing",
 		},
 	}
 }

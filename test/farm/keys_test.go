@@ -15,7 +15,7 @@ import (
 var ownNames = []struct{ dialect, vendor string }{
 	{"yealink", "yealink"}, {"fanvil", "fanvil"}, {"dlink", "dlink"}, {"grandstream", "grandstream"}, {"snom", "snom"},
 	{"htek", "htek"}, {"sangoma", "htek"}, {"akuvox", "akuvox"}, {"flyingvoice", "flyingvoice"}, {"mitel", "mitel"},
-	{"microsip", "microsip"},
+	{"microsip", "microsip"}, {"gigaset", "gigaset"},
 }
 
 // TestADialectKnowsItsVendorsOwnNames lets somebody type the vendor's key where docs/wire.md §1 has an event: each key of

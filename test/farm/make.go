@@ -24,8 +24,14 @@ type Firmware struct {
 	Says map[Moment][]Says
 
 	// Query is what the administrator types behind the event, with {line} and {mac} for what the phone cannot say itself.
-	// Empty: every parameter of docs/wire.md §1 that the vendor has a variable for.
+	// Empty: every parameter of docs/wire.md §1 that the vendor has a variable for. What is too long for the phone loses its end.
 	Query string
+	// Extra stands behind the Query.
+	Extra string
+	// TypedAs has keys that docs/wire.md says to type an event of the vendor's own for.
+	TypedAs map[string]string
+	// Available is the vendor's table of the variables that have a value for a key. Empty: there is no such table.
+	Available map[string][]string
 	// PathStyle: the parameters stand in the path, behind a slash instead of a question mark.
 	PathStyle bool
 
@@ -86,7 +92,8 @@ var Makes = []Make{
 	build("mitel", "Mitel 6940", "mitel", "mitel", mitel()),
 	build("polycom", "Polycom VVX, UC Software 5", "polycom", "polycom", polycom()),
 	build("microsip", "MicroSIP with a line of curl", "microsip", "microsip", microsip()),
-	build("gigaset", "Gigaset Maxwell, a phone without a dialect of its own", "gigaset", "phone", gigaset()),
+	build("gigaset", "Gigaset Maxwell", "gigaset", "gigaset", gigaset()),
+	build("phone", "Phone without a dialect of its own (in truth a Gigaset Maxwell)", "gigaset", "phone", gigaset()),
 }
 
 func build(name, title, vendor, dialect string, f Firmware) Make {
@@ -99,6 +106,9 @@ func build(name, title, vendor, dialect string, f Firmware) Make {
 
 // complete fills in what most phones have in common.
 func (f Firmware) complete() Firmware {
+	if f.Says[RegistersFirst] == nil {
+		f.Says[RegistersFirst] = f.Says[Registers]
+	}
 	if f.CallID == nil {
 		f.CallID = noCallID
 	}

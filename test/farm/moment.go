@@ -41,9 +41,10 @@ const (
 const (
 	Boots          Moment = "the phone has started"
 	ShutsDown      Moment = "the phone is told to restart"
-	Registers      Moment = "the PBX has accepted the registration"
-	Unregisters    Moment = "the registration is lost"
-	RegisterFails  Moment = "a registration is refused"
+	RegistersFirst Moment = "the PBX has accepted the first registration since the start"
+	Registers      Moment = "the PBX has accepted a registration"
+	Unregisters    Moment = "the registration is lost: the PBX does not answer"
+	RegisterFails  Moment = "one more try to register fails"
 	DNDOn          Moment = "do not disturb is switched on"
 	DNDOff         Moment = "do not disturb is switched off"
 	ForwardOn      Moment = "forwarding of all calls is switched on"
@@ -57,6 +58,6 @@ var Moments = []Moment{
 	Rings, CallerGivesUp, RingsOut, Rejects, TakenElsewhere, ForwardsCall, Answers, AnswersWaiting,
 	Dials, OtherRings, OtherAnswers, OtherIsBusy, OtherIsSilent, GivesUp,
 	Holds, Resumes, HeldByOther, ResumedByOther, TransfersBlind, TransfersAttended, TransferGoes, Ends,
-	Boots, ShutsDown, Registers, Unregisters, RegisterFails,
+	Boots, ShutsDown, RegistersFirst, Registers, Unregisters, RegisterFails,
 	DNDOn, DNDOff, ForwardOn, ForwardOff, BusyForwardOn, BusyForwardOff,
 }

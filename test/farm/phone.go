@@ -79,7 +79,7 @@ func (p *Phone) Hits(m Moment, call *Call) (hits []Hit) {
 	}
 	for _, s := range p.Make.Says[m] {
 		if template := p.templateFor(s.Key); template != "" {
-			hits = append(hits, p.hit(s, template, call))
+			hits = append(hits, p.hit(s, template, m, call))
 		}
 	}
 	return hits
@@ -125,12 +125,13 @@ func (s Spelling) Spell(mac string) string {
 	return spelled
 }
 
-var macInAgent = regexp.MustCompile(`[0-9A-Fa-f]{2}(?:([:-]?)[0-9A-Fa-f]{2}){5}`)
+// macInAgent is one of three spellings. A mixture is none: MAC:14-00-E9-29-4C-6B does not begin with AC.
+var macInAgent = regexp.MustCompile(`[[:xdigit:]]{2}(?::[[:xdigit:]]{2}){5}|[[:xdigit:]]{2}(?:-[[:xdigit:]]{2}){5}|[[:xdigit:]]{12}`)
 
 // userAgent is the make's, with this phone's MAC in the spelling of the example.
 func (p *Phone) userAgent() string {
 	return macInAgent.ReplaceAllStringFunc(p.Make.UserAgent, func(mac string) string {
-		return Spelling{Separator: macInAgent.FindStringSubmatch(mac)[1], Upper: strings.ToLower(mac) != mac}.Spell(p.MAC)
+		return Spelling{Separator: strings.Trim(mac[2:3], "0123456789abcdefABCDEF"), Upper: strings.ToLower(mac) != mac}.Spell(p.MAC)
 	})
 }
 

@@ -50,7 +50,10 @@ func (p *Phone) Provision(base, token string) {
 		case p.Make.Body != nil:
 			p.Table[key] = "1"
 		default:
-			p.Table[key] = base + "/" + event + p.query()
+			if own, ok := p.Make.TypedAs[key]; ok {
+				event = own
+			}
+			p.Table[key] = p.cut(base + "/" + event + p.query(key))
 		}
 	}
 }
@@ -69,17 +72,34 @@ func (m Make) Keys() (keys []string) {
 	return keys
 }
 
-func (p *Phone) query() string {
+// query leaves out what the vendor's table says to have no value for this key.
+func (p *Phone) query(key string) string {
 	query := p.Make.Query
 	if query == "" {
 		query = p.Make.everything()
 	}
+	var parameters []string
+	for parameter := range strings.SplitSeq(query+p.Make.Extra, "&") {
+		_, variable, _ := strings.Cut(parameter, "=")
+		if !strings.HasPrefix(variable, "$") || p.Make.available(variable, key) {
+			parameters = append(parameters, parameter)
+		}
+	}
 	mac := p.Make.MAC.Spell(p.MAC)
-	query = strings.NewReplacer("{line}", url.QueryEscape(p.Extension), "{mac}", mac).Replace(query)
+	query = strings.NewReplacer("{line}", url.QueryEscape(p.Extension), "{mac}", mac).Replace(strings.Join(parameters, "&"))
 	if p.Make.PathStyle {
 		return "/" + query
 	}
 	return "?" + query
+}
+
+// cut takes the last parameters away until the URL fits into the phone, which would cut it in the middle.
+func (p *Phone) cut(url string) string {
+	limit := p.Make.Vendor.MaxURL
+	for limit > 0 && len(url) > limit && strings.Contains(url, "&") {
+		url = url[:strings.LastIndex(url, "&")]
+	}
+	return url
 }
 
 // everything has each parameter that the vendor has a variable for.

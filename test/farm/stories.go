@@ -167,7 +167,7 @@ var Stories = []Story{
 		{Words: "the manager hangs up", Moment: Ends},
 		{Words: "somebody restarts the phone", Moment: ShutsDown, Call: noCall},
 		{Words: "it has started; call ids begin anew", Moment: Boots, Call: noCall},
-		{Words: "it is registered", Moment: Registers, Call: noCall},
+		{Words: "it is registered", Moment: RegistersFirst, Call: noCall},
 		{Words: "Boris calls", Moment: Rings, Call: second},
 		{Words: "the manager answers", Moment: Answers, Call: second},
 		{Words: "the manager hangs up", Moment: Ends, Call: second},

@@ -17,14 +17,14 @@ func empty(string) string                { return "" }
 
 // fill puts values in the place of variables, as bytes: names may be in an old code page. A variable that the firmware does
 // not know stays as it is.
-func (p *Phone) fill(template, key string, call *Call) []byte {
+func (p *Phone) fill(template, key string, m Moment, call *Call) []byte {
 	variables := p.Make.Vendor.Meanings()
 	// The longest first: $active_user before $active.
 	slices.SortStableFunc(variables, func(a, b Pair) int { return cmp.Compare(len(b.Key), len(a.Key)) })
 	var pairs []string
 	for _, v := range variables {
-		value, ok := p.value(v.Value, call)
-		if !ok || p.Make.Lacks(v.Key, key, call) {
+		value, ok := p.value(v.Value, m, call)
+		if !ok || !p.Make.available(v.Key, key) || p.Make.Lacks(v.Key, key, call) {
 			pairs = append(pairs, v.Key, p.Make.Unfilled(v.Key))
 			continue
 		}
@@ -35,8 +35,8 @@ func (p *Phone) fill(template, key string, call *Call) []byte {
 
 // value is what stands behind a meaning now. The second result is false where there is nothing, such as the other side
 // where nobody calls.
-func (p *Phone) value(meaning string, call *Call) (string, bool) {
-	if value, ok := p.ownValue(meaning); ok {
+func (p *Phone) value(meaning string, m Moment, call *Call) (string, bool) {
+	if value, ok := p.ownValue(meaning, m); ok {
 		return value, true
 	}
 	if call == nil {
@@ -64,12 +64,16 @@ func (p *Phone) value(meaning string, call *Call) (string, bool) {
 		value = "42"
 	case "direction":
 		value = map[bool]string{true: "incoming", false: "outgoing"}[call.Incoming]
+	case "reason":
+		if m == TakenElsewhere {
+			value = `SIP;cause=200;text="Call completed elsewhere"` // RFC 3326 §3.1
+		}
 	}
 	return value, value != ""
 }
 
 // ownValue is what a phone knows of itself, call or no call.
-func (p *Phone) ownValue(meaning string) (string, bool) {
+func (p *Phone) ownValue(meaning string, m Moment) (string, bool) {
 	switch meaning {
 	case "mac":
 		return p.Make.MAC.Spell(p.MAC), true
@@ -83,6 +87,16 @@ func (p *Phone) ownValue(meaning string) (string, bool) {
 		return "V1.0A", true
 	case "language":
 		return "ru", true
+	case "registration_state":
+		return registrationStates[m], true
 	}
 	return "", false
+}
+
+// registrationStates are Aastra's words (release notes 2.4).
+var registrationStates = map[Moment]string{RegistersFirst: "REGISTERED", Registers: "REGISTERED", Unregisters: "TIMEOUT"}
+
+// available consults the vendor's table, where there is one.
+func (m Make) available(variable, key string) bool {
+	return m.Available == nil || slices.Contains(m.Available[key], variable)
 }

@@ -19,11 +19,11 @@ type Hit struct {
 	Body   []byte // of a POST, else nil
 }
 
-func (p *Phone) hit(s Says, template string, call *Call) Hit {
+func (p *Phone) hit(s Says, template string, m Moment, call *Call) Hit {
 	// Guides of Grandstream's print URLs without a scheme.
 	rest := strings.TrimPrefix(template, "http://")
 	addr, path, _ := strings.Cut(rest, "/")
-	h := Hit{Says: s, Addr: addr, Target: p.fill("/"+path, s.Key, call)}
+	h := Hit{Says: s, Addr: addr, Target: p.fill("/"+path, s.Key, m, call)}
 	if p.Make.Body != nil {
 		h.Body = p.Make.Body(p, s, call)
 	}

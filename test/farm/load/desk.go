@@ -21,7 +21,7 @@ var shares = []struct {
 	share int
 }{
 	{"yealink", 34}, {"yealink-t3x", 6}, {"fanvil", 12}, {"dlink", 10}, {"grandstream", 8}, {"grandstream-gxv", 4}, {"snom", 7},
-	{"htek", 2}, {"sangoma", 1}, {"akuvox", 2}, {"flyingvoice", 2}, {"mitel", 3}, {"polycom", 4}, {"microsip", 8}, {"gigaset", 2},
+	{"htek", 2}, {"sangoma", 1}, {"akuvox", 2}, {"flyingvoice", 2}, {"mitel", 3}, {"polycom", 4}, {"microsip", 8}, {"gigaset", 1}, {"phone", 1},
 }
 
 // desk is a phone, what its user does with it, and what it was told.

@@ -121,7 +121,7 @@ func compare(desks []*desk, k kept) (faults []string) {
 type sides struct{ calls, phones []event }
 
 var ofPhone = map[string]bool{
-	"registered": true, "unregistered": true, "boot": true, "dnd_on": true, "dnd_off": true, "forward_on": true, "forward_off": true,
+	"registered": true, "unregistered": true, "register_failed": true, "boot": true, "dnd_on": true, "dnd_off": true, "forward_on": true, "forward_off": true,
 }
 
 // follow walks along what a phone was told and what is stored of it, side by side.
