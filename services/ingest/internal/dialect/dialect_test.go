@@ -311,42 +311,48 @@ func FuzzParse(f *testing.F) {
 	f.Add("polycom", "", "line=101", polycomOffering, "", "PolycomVVX-VVX_450-UA/6.4.0")
 	f.Add("microsip", "cmdIncomingCall", "line=101&%2b74951230001", "", "127.0.0.1", "curl/8.4.0")
 	f.Fuzz(func(t *testing.T, dialect, event, query, body, ip, agent string) {
-		s, err := Parse(Hit{Dialect: dialect, Event: event, Query: query, Body: body, Addr: ip, UserAgent: agent}, "RU")
-		e := s.Event
-		if err != nil {
-			var unusable *Unusable
-			if !errors.Is(err, ErrUnknown) && !errors.Is(err, ErrNoMeaning) && !errors.Is(err, ErrNothingNew) && !errors.As(err, &unusable) {
-				t.Errorf("error %v", err)
-			}
-			return
-		}
-		if !e.Type.Known() {
-			t.Errorf("type %q", e.Type)
-		}
-		if n := len(e.Phone.MAC); n != 0 && n != 12 {
-			t.Errorf("MAC %q", e.Phone.MAC)
-		}
-		for _, p := range []call.Party{e.Local, e.Remote} {
-			if p.Number != "" && phone.Parse(string(p.Number), "RU") != p.Number {
-				t.Errorf("number %q is not in its final form", string(p.Number))
-			}
-		}
-		for _, c := range []struct {
-			value string
-			limit int
-		}{
-			{string(e.Line), maxLine}, {e.CallID, maxCallID}, {e.Raw, maxRaw}, {e.Phone.IP, maxName},
-			{e.Phone.Model, maxDevice}, {e.Phone.Firmware, maxDevice},
-			{e.Local.URI, maxURI}, {e.Local.Name, maxName}, {e.Remote.URI, maxURI}, {e.Remote.Name, maxName},
-		} {
-			if len(c.value) > c.limit || !utf8.ValidString(c.value) {
-				t.Errorf("%q is longer than %d bytes or not UTF-8", c.value, c.limit)
-			}
-			if strings.ContainsFunc(c.value, unicode.IsControl) && !strings.ContainsFunc(ip, unicode.IsControl) {
-				t.Errorf("%q has a control character", c.value)
-			}
+		for _, d := range append(Dialects(), dialect) { // what one phone says, all others may say too
+			soundWhateverItSays(t, Hit{Dialect: d, Event: event, Query: query, Body: body, Addr: ip, UserAgent: agent})
 		}
 	})
+}
+
+func soundWhateverItSays(t *testing.T, h Hit) {
+	s, err := Parse(h, "RU")
+	e := s.Event
+	if err != nil {
+		var unusable *Unusable
+		if !errors.Is(err, ErrUnknown) && !errors.Is(err, ErrNoMeaning) && !errors.Is(err, ErrNothingNew) && !errors.As(err, &unusable) {
+			t.Errorf("%s: error %v", h.Dialect, err)
+		}
+		return
+	}
+	if !e.Type.Known() {
+		t.Errorf("%s: type %q", h.Dialect, e.Type)
+	}
+	if n := len(e.Phone.MAC); n != 0 && n != 12 {
+		t.Errorf("%s: MAC %q", h.Dialect, e.Phone.MAC)
+	}
+	for _, p := range []call.Party{e.Local, e.Remote} {
+		if p.Number != "" && phone.Parse(string(p.Number), "RU") != p.Number {
+			t.Errorf("%s: number %q is not in its final form", h.Dialect, string(p.Number))
+		}
+	}
+	for _, c := range []struct {
+		value string
+		limit int
+	}{
+		{string(e.Line), maxLine}, {e.CallID, maxCallID}, {e.Raw, maxRaw}, {e.Phone.IP, maxName},
+		{e.Phone.Model, maxDevice}, {e.Phone.Firmware, maxDevice},
+		{e.Local.URI, maxURI}, {e.Local.Name, maxName}, {e.Remote.URI, maxURI}, {e.Remote.Name, maxName},
+	} {
+		if len(c.value) > c.limit || !utf8.ValidString(c.value) {
+			t.Errorf("%s: %q is longer than %d bytes or not UTF-8", h.Dialect, c.value, c.limit)
+		}
+		if strings.ContainsFunc(c.value, unicode.IsControl) && !strings.ContainsFunc(h.Addr, unicode.IsControl) {
+			t.Errorf("%s: %q has a control character", h.Dialect, c.value)
+		}
+	}
 }
 
 func BenchmarkParse(b *testing.B) {
