@@ -16,6 +16,14 @@
 //	wire.go       the bytes on the wire
 //	stories.go    calls, as scripts
 //
+// A line of a trace is a step, in plain words; the key whose URL the phone fetches then; and what came of it on the streams:
+//
+//	Ivan gives up while it rings   call_remote_canceled   -> calls.ended   line 103  +74951230001 "Ivan Petrov"  call 32769
+//
+// "nothing new" is a 200 that stored nothing: a repeat, or a state without a meaning. In square brackets stands what is odd: a
+// phone, a line's name or an address that has not come through as the phone said it. go test ./farm -update writes the traces
+// anew; whoever does that reads what has changed against phones.yaml.
+//
 // Where the facts are silent a firmware's behaviour is a guess: marked so in the code, and with a question mark in the traces.
 // No real phone was at hand. It never ships.
 package farm
