@@ -68,12 +68,14 @@ func TestAYealinkIsUnderstoodByItsOwnVariableNames(t *testing.T) {
 
 func TestCallerIDIsOfIncomingCallsAndCalledNumberOfOutgoingOnes(t *testing.T) {
 	const query = "acc=101&callerID=84951230001&calledNumber=84951230002"
-	for event, want := range map[string]call.Party{
-		"incoming": {URI: "84951230001", Number: "+74951230001"},
-		"outgoing": {URI: "84951230002", Number: "+74951230002"},
-		"answered": {},
-	} {
+	caller, called := call.Party{URI: "84951230001", Number: "+74951230001"}, call.Party{URI: "84951230002", Number: "+74951230002"}
+	for event, want := range map[string]call.Party{"incoming": caller, "missed": caller, "rejected": caller, "outgoing": called} {
 		same(t, want, parse(t, "yealink", event, query).Remote)
+	}
+	// An answered call says not which way it went; the phone leaves the variable of the other way as it is.
+	for _, event := range []string{"answered", "ended", "held", "transfer_finished"} {
+		same(t, caller, parse(t, "yealink", event, "acc=101&callerID=84951230001&calledNumber=$calledNumber").Remote)
+		same(t, called, parse(t, "yealink", event, "acc=101&callerID=$callerID&calledNumber=84951230002").Remote)
 	}
 	same(t, call.Party{URI: "sip:102@pbx", Number: "102", Name: "Иван"},
 		parse(t, "yealink", "incoming", "remote=sip:102@pbx&callerID=Иван").Remote)

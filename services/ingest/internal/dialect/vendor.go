@@ -68,7 +68,7 @@ type vendor struct {
 	// oneSwitch says that a phone cannot be told to keep its ignored events to itself. They are answered 200.
 	oneSwitch bool
 
-	// names holds the vendor's own parameter names, in lower case, directed those that exist for one event only.
+	// names holds the vendor's own parameter names, in lower case, directed those that mean it at some events only.
 	names    aliases
 	directed map[call.EventType]aliases
 

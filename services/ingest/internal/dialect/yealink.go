@@ -34,18 +34,28 @@ var yealink = &vendor{
 		"is_ume":                   ignored,
 	},
 	directed: map[call.EventType]aliases{
-		call.Incoming: {pRemoteName: {"callerid"}}, // defined for incoming calls only
-		call.Outgoing: {pRemote: {"callednumber"}}, // defined for outgoing calls only
+		call.Incoming: yealinkIncoming, call.Missed: yealinkIncoming, call.Rejected: yealinkIncoming,
+		call.Outgoing: yealinkOutgoing,
+		call.Answered: yealinkEither, call.Ended: yealinkEither, call.Held: yealinkEither, call.Resumed: yealinkEither,
+		call.Transferred: yealinkEither,
 	},
 	callIDs: true, // a counter that restarts with the phone (T58V guide p.568: ASW:33093), and no phone restarts in a second
 	quirk:   yealinkCaller,
 }
 
+// $callerID is defined for incoming calls only, $calledNumber for outgoing ones only. Of an event that does not say which
+// call it is of, the one that the phone has filled in tells.
+var (
+	yealinkIncoming = aliases{pRemoteName: {"callerid"}}
+	yealinkOutgoing = aliases{pRemote: {"callednumber"}}
+	yealinkEither   = aliases{pRemoteName: {"callerid"}, pRemote: {"callednumber"}}
+)
+
 // yealinkCaller takes the number out of callerID where the phone was not asked for $remote: DECT owners are told to
 // use active_user and callerID (apfelq/node-tomedo-actionurl, README), and a caller without a name shows as a number.
 func yealinkCaller(s *Said, values Values, region phone.Region) {
 	e := &s.Event
-	if e.Type != call.Incoming || e.Remote.URI != "" {
+	if e.Type == call.Outgoing || e.Remote.URI != "" {
 		return
 	}
 	caller := values.Get("callerid")
