@@ -206,7 +206,7 @@ func (l *Lane) readCursor(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the last ending of lane %s: %w", l.name, err)
 	}
-	l.cursor = cursor{calls: last.Sequence, ends: last.stored, at: last.Time}
+	l.cursor = cursor{calls: last.Sequence, ends: last.Number, at: last.Time}
 	l.known = true
 	return nil
 }

@@ -28,11 +28,8 @@ func Tail(nc *nats.Conn, tell func(call.Event)) error {
 	return nc.Flush()
 }
 
-// DeadLetter is an event that a target will never take, and its number, by which an operator names it.
-type DeadLetter struct {
-	Ended
-	Number uint64
-}
+// DeadLetter is an event that a target will never take.
+type DeadLetter struct{ Ended }
 
 // DeadLetters tells what is dead, oldest first.
 func DeadLetters(ctx context.Context, nc *nats.Conn, tell func(DeadLetter)) error {
@@ -41,7 +38,7 @@ func DeadLetters(ctx context.Context, nc *nats.Conn, tell func(DeadLetter)) erro
 		return err
 	}
 	return readEndings(ctx, ends, endingSubject(verdict.Dead.String(), "*", "*"), nil, func(e Ended) {
-		tell(DeadLetter{Ended: e, Number: e.stored})
+		tell(DeadLetter{e})
 	})
 }
 
@@ -65,7 +62,7 @@ func FindDeadLetter(ctx context.Context, nc *nats.Conn, number uint64) (DeadLett
 	if err != nil || e.Kind != verdict.Dead {
 		return DeadLetter{}, ErrNoDeadLetter
 	}
-	return DeadLetter{Ended: e, Number: raw.Sequence}, nil
+	return DeadLetter{e}, nil
 }
 
 // ErrOnItsWay says that a dead letter has been sent again already and waits for its new ending.

@@ -126,17 +126,36 @@ type Ended struct {
 	Lane     string
 	Time     time.Time
 	Again    bool   // an operator sent the event once more
-	stored   uint64 // of the ending in its own stream
+	Number   uint64 // of the ending in its own stream; an operator names a dead letter by it
 }
 
 func encodeEnding(e Ended) ([]byte, error) {
 	return toJSON(&callsv1.Ending{
 		Event: toProto(e.Event), Sequence: e.Sequence, Target: e.Target, Lane: e.Lane, Kind: e.Kind.String(),
 		Attempts: uint32(e.Attempts), Reason: e.Why, Answer: e.Answer, Unsure: e.Unsure, Time: timestamppb.New(e.Time), Again: e.Again,
+		Tries: triesToProto(e.Tries),
 	})
 }
 
-func decodeEnding(data []byte, stored uint64) (Ended, error) {
+func triesToProto(tries []verdict.Try) (list []*callsv1.Try) {
+	for _, t := range tries {
+		list = append(list, &callsv1.Try{
+			Time: timestamppb.New(t.Time), TookMs: uint32(t.Took.Milliseconds()), Status: uint32(t.Status), Why: t.Why,
+		})
+	}
+	return list
+}
+
+func triesFromProto(list []*callsv1.Try) (tries []verdict.Try) {
+	for _, t := range list {
+		tries = append(tries, verdict.Try{
+			Time: t.GetTime().AsTime(), Took: time.Duration(t.GetTookMs()) * time.Millisecond, Status: int(t.GetStatus()), Why: t.GetWhy(),
+		})
+	}
+	return tries
+}
+
+func decodeEnding(data []byte, number uint64) (Ended, error) {
 	var p callsv1.Ending
 	if err := unmarshal.Unmarshal(data, &p); err != nil {
 		return Ended{}, fmt.Errorf("not an ending: %w", err)
@@ -148,10 +167,10 @@ func decodeEnding(data []byte, stored uint64) (Ended, error) {
 	return Ended{
 		Ending: verdict.Ending{
 			Verdict:  verdict.Verdict{Kind: kind, Why: p.GetReason()},
-			Attempts: int(p.GetAttempts()), Answer: p.GetAnswer(), Unsure: p.GetUnsure(),
+			Attempts: int(p.GetAttempts()), Answer: p.GetAnswer(), Unsure: p.GetUnsure(), Tries: triesFromProto(p.GetTries()),
 		},
 		Event: fromProto(p.GetEvent()), Sequence: p.GetSequence(), Target: p.GetTarget(), Lane: p.GetLane(),
-		Time: p.GetTime().AsTime(), Again: p.GetAgain(), stored: stored,
+		Time: p.GetTime().AsTime(), Again: p.GetAgain(), Number: number,
 	}, nil
 }
 

@@ -63,6 +63,18 @@ type Ending struct {
 	Attempts int    // calls of the target made for this event by the process that ended it
 	Answer   string // what the target answered, shortened
 	Unsure   bool   // an earlier try may have been processed: its answer was never recorded
+	Tries    []Try  // the last of the attempts, KeptTries at most, oldest first
+}
+
+// KeptTries bounds what an ending remembers: an event that waits for a target that is away is tried thousands of times.
+const KeptTries = 5
+
+// Try is one call of the target.
+type Try struct {
+	Time   time.Time // when it began
+	Took   time.Duration
+	Status int    // of HTTP where it failed; 0: there was no answer
+	Why    string // it failed; empty where the target took the event
 }
 
 // Blame says whose failure a failed call is. It decides the budget (docs/adr/0004):
@@ -87,4 +99,6 @@ type Failure interface {
 	Unsure() bool
 	// Down reports that nobody was there at all (a refused connection): no need to try five times to believe it.
 	Down() bool
+	// Status of HTTP, 0 where there was no answer.
+	Status() int
 }

@@ -318,7 +318,9 @@ type Ending struct {
 	// UTC, when it ended.
 	Time *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=time,proto3" json:"time,omitempty"`
 	// An operator sent the event once more.
-	Again         bool `protobuf:"varint,11,opt,name=again,proto3" json:"again,omitempty"`
+	Again bool `protobuf:"varint,11,opt,name=again,proto3" json:"again,omitempty"`
+	// The last calls of the target made for this event by the process that ended it, oldest first, five at most.
+	Tries         []*Try `protobuf:"bytes,12,rep,name=tries,proto3" json:"tries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -430,6 +432,86 @@ func (x *Ending) GetAgain() bool {
 	return false
 }
 
+func (x *Ending) GetTries() []*Try {
+	if x != nil {
+		return x.Tries
+	}
+	return nil
+}
+
+// Try is one call of the target.
+type Try struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UTC, when it began.
+	Time *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=time,proto3" json:"time,omitempty"`
+	// How long it took, in milliseconds.
+	TookMs uint32 `protobuf:"varint,2,opt,name=took_ms,json=tookMs,proto3" json:"took_ms,omitempty"`
+	// The status of HTTP of a call that failed, 0 where there was no answer, or the target took the event.
+	Status uint32 `protobuf:"varint,3,opt,name=status,proto3" json:"status,omitempty"`
+	// Why it failed, empty where the target took the event.
+	Why           string `protobuf:"bytes,4,opt,name=why,proto3" json:"why,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Try) Reset() {
+	*x = Try{}
+	mi := &file_calls_v1_calls_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Try) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Try) ProtoMessage() {}
+
+func (x *Try) ProtoReflect() protoreflect.Message {
+	mi := &file_calls_v1_calls_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Try.ProtoReflect.Descriptor instead.
+func (*Try) Descriptor() ([]byte, []int) {
+	return file_calls_v1_calls_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Try) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *Try) GetTookMs() uint32 {
+	if x != nil {
+		return x.TookMs
+	}
+	return 0
+}
+
+func (x *Try) GetStatus() uint32 {
+	if x != nil {
+		return x.Status
+	}
+	return 0
+}
+
+func (x *Try) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
 var File_calls_v1_calls_proto protoreflect.FileDescriptor
 
 const file_calls_v1_calls_proto_rawDesc = "" +
@@ -456,7 +538,7 @@ const file_calls_v1_calls_proto_rawDesc = "" +
 	"\x03mac\x18\x01 \x01(\tR\x03mac\x12\x0e\n" +
 	"\x02ip\x18\x02 \x01(\tR\x02ip\x12\x14\n" +
 	"\x05model\x18\x03 \x01(\tR\x05model\x12\x1a\n" +
-	"\bfirmware\x18\x04 \x01(\tR\bfirmware\"\xc1\x02\n" +
+	"\bfirmware\x18\x04 \x01(\tR\bfirmware\"\xee\x02\n" +
 	"\x06Ending\x121\n" +
 	"\x05event\x18\x01 \x01(\v2\x1b.callbus.calls.v1.CallEventR\x05event\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12\x16\n" +
@@ -469,7 +551,13 @@ const file_calls_v1_calls_proto_rawDesc = "" +
 	"\x06unsure\x18\t \x01(\bR\x06unsure\x12.\n" +
 	"\x04time\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x14\n" +
-	"\x05again\x18\v \x01(\bR\x05againB3Z1github.com/callbus/callbus/proto/calls/v1;callsv1b\x06proto3"
+	"\x05again\x18\v \x01(\bR\x05again\x12+\n" +
+	"\x05tries\x18\f \x03(\v2\x15.callbus.calls.v1.TryR\x05tries\"x\n" +
+	"\x03Try\x12.\n" +
+	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x17\n" +
+	"\atook_ms\x18\x02 \x01(\rR\x06tookMs\x12\x16\n" +
+	"\x06status\x18\x03 \x01(\rR\x06status\x12\x10\n" +
+	"\x03why\x18\x04 \x01(\tR\x03whyB3Z1github.com/callbus/callbus/proto/calls/v1;callsv1b\x06proto3"
 
 var (
 	file_calls_v1_calls_proto_rawDescOnce sync.Once
@@ -483,26 +571,29 @@ func file_calls_v1_calls_proto_rawDescGZIP() []byte {
 	return file_calls_v1_calls_proto_rawDescData
 }
 
-var file_calls_v1_calls_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_calls_v1_calls_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_calls_v1_calls_proto_goTypes = []any{
 	(*CallEvent)(nil),             // 0: callbus.calls.v1.CallEvent
 	(*Party)(nil),                 // 1: callbus.calls.v1.Party
 	(*Phone)(nil),                 // 2: callbus.calls.v1.Phone
 	(*Ending)(nil),                // 3: callbus.calls.v1.Ending
-	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
+	(*Try)(nil),                   // 4: callbus.calls.v1.Try
+	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
 }
 var file_calls_v1_calls_proto_depIdxs = []int32{
-	4, // 0: callbus.calls.v1.CallEvent.time:type_name -> google.protobuf.Timestamp
+	5, // 0: callbus.calls.v1.CallEvent.time:type_name -> google.protobuf.Timestamp
 	1, // 1: callbus.calls.v1.CallEvent.local:type_name -> callbus.calls.v1.Party
 	1, // 2: callbus.calls.v1.CallEvent.remote:type_name -> callbus.calls.v1.Party
 	2, // 3: callbus.calls.v1.CallEvent.phone:type_name -> callbus.calls.v1.Phone
 	0, // 4: callbus.calls.v1.Ending.event:type_name -> callbus.calls.v1.CallEvent
-	4, // 5: callbus.calls.v1.Ending.time:type_name -> google.protobuf.Timestamp
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	5, // 5: callbus.calls.v1.Ending.time:type_name -> google.protobuf.Timestamp
+	4, // 6: callbus.calls.v1.Ending.tries:type_name -> callbus.calls.v1.Try
+	5, // 7: callbus.calls.v1.Try.time:type_name -> google.protobuf.Timestamp
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_calls_v1_calls_proto_init() }
@@ -516,7 +607,7 @@ func file_calls_v1_calls_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_calls_v1_calls_proto_rawDesc), len(file_calls_v1_calls_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

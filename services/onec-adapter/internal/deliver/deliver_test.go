@@ -132,12 +132,14 @@ type failure struct {
 	blame  verdict.Blame
 	unsure bool
 	down   bool
+	status int
 }
 
 func (f failure) Error() string        { return f.why }
 func (f failure) Blame() verdict.Blame { return f.blame }
 func (f failure) Unsure() bool         { return f.unsure }
 func (f failure) Down() bool           { return f.down }
+func (f failure) Status() int          { return f.status }
 
 var (
 	fault   = failure{why: "fault", blame: verdict.Message}
@@ -372,6 +374,35 @@ func TestATimeOutIsTheMessagesWhenTheTargetLives(t *testing.T) {
 		}
 		if !all[0].endings[0].Unsure {
 			t.Error("the dead letter does not say that 1C may have taken it")
+		}
+	})
+}
+
+// An operator reads in the ending what became of each call; one that waited for days must not fill the store.
+func TestAnEndingHoldsItsLastFiveTries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newFakeLane("0", event("a", call.Incoming))
+		all := l.waiting
+		o := &fakeOneC{answer: func(n int, _ call.Event) error {
+			time.Sleep(time.Duration(n) * time.Millisecond)
+			if n < 7 {
+				return failure{why: fmt.Sprint("no ", n), blame: verdict.Target, status: 500 + n}
+			}
+			return nil
+		}}
+		begin := time.Now().UTC()
+		deliver(o, time.Minute, 0, l)
+		e := all[0].endings[0]
+		var got []string
+		for _, try := range e.Tries {
+			got = append(got, fmt.Sprint(try.Status, " ", try.Took, " ", try.Why))
+		}
+		want := []string{"503 3ms no 3", "504 4ms no 4", "505 5ms no 5", "506 6ms no 6", "0 7ms "}
+		if diff := cmp.Diff(want, got); diff != "" || e.Attempts != 7 {
+			t.Errorf("%d attempts, want 7; tries (-want +got):\n%s", e.Attempts, diff)
+		}
+		if first := e.Tries[0].Time; !first.After(begin.Add(2 * time.Second)) {
+			t.Errorf("the third try began at %v, want later than two pauses after %v", first, begin)
 		}
 	})
 }

@@ -44,6 +44,7 @@ type head struct {
 	attempts int
 	refusals int // failures that were the message's own
 	unsure   bool
+	tries    []verdict.Try // the last ones
 }
 
 func (w *worker) run(ctx context.Context) error {
@@ -106,7 +107,7 @@ func (w *worker) work(ctx context.Context, p pass, m Message) {
 	w.remember(ctx, m)
 	if why := w.kept(m); why.Kind != verdict.Undecided {
 		w.gate.nothing(p)
-		w.settle(ctx, m, tried{ending: verdict.Ending{Verdict: why, Unsure: w.head.unsure}})
+		w.settle(ctx, m, tried{ending: w.ending(why, "")})
 		return
 	}
 	if !w.ours(ctx, m) {
@@ -173,6 +174,7 @@ func (w *worker) call(ctx context.Context, p pass, m Message) tried {
 	answer, err := w.receiver.Call(callCtx, m.Event())
 	cancel()
 	t := tried{took: time.Since(start)}
+	w.head.note(verdict.Try{Time: start.UTC(), Took: t.took}, err)
 	if err == nil {
 		w.gate.answered()
 		t.ending = w.ending(verdict.Done(), answer)
@@ -183,7 +185,20 @@ func (w *worker) call(ctx context.Context, p pass, m Message) tried {
 }
 
 func (w *worker) ending(v verdict.Verdict, answer string) verdict.Ending {
-	return verdict.Ending{Verdict: v, Attempts: w.head.attempts, Answer: answer, Unsure: w.head.unsure}
+	return verdict.Ending{Verdict: v, Attempts: w.head.attempts, Answer: answer, Unsure: w.head.unsure, Tries: w.head.tries}
+}
+
+// note remembers a try for the ending, where an operator will look for it.
+func (h *head) note(t verdict.Try, err error) {
+	if err != nil {
+		t.Why = err.Error()
+	}
+	var f verdict.Failure
+	if errors.As(err, &f) {
+		t.Status = f.Status()
+	}
+	h.tries = append(h.tries, t)
+	h.tries = h.tries[max(0, len(h.tries)-verdict.KeptTries):]
 }
 
 // judge turns a failed call into a verdict. The unsure mark of this try belongs to what follows from it: the next

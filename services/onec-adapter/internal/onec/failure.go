@@ -20,11 +20,10 @@ import (
 type Failure struct {
 	// Label names the row of the table, for metrics: "unauthorized", "fault", "timeout".
 	Label string
-	// Status of HTTP, 0 where there was no answer.
-	Status int
 	// Why is for the operator: in English, with 1C's own words shortened. It never holds a password.
 	Why string
 
+	status       int
 	blame        verdict.Blame
 	unsure, down bool
 	err          error
@@ -46,6 +45,9 @@ func (f *Failure) Unsure() bool { return f.unsure }
 
 // Down reports that nobody listens there.
 func (f *Failure) Down() bool { return f.down }
+
+// Status is that of HTTP, 0 where there was no answer.
+func (f *Failure) Status() int { return f.status }
 
 // cause is how far a call came. The first four end before anything was sent.
 type cause string
@@ -192,7 +194,7 @@ func containsAny(text string, parts []string) bool {
 // and the target's, whatever the row says.
 func (c *Client) failure(e evidence) *Failure {
 	r := judge(e)
-	f := &Failure{Label: r.label, Status: e.status, blame: r.blame, unsure: r.unsure, down: r.down, err: e.err}
+	f := &Failure{Label: r.label, status: e.status, blame: r.blame, unsure: r.unsure, down: r.down, err: e.err}
 	f.Why = c.redact(why(r, e))
 	if e.reading {
 		f.blame, f.unsure = verdict.Target, false

@@ -1,0 +1,317 @@
+package stream
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/callbus/callbus/internal/call"
+	"github.com/callbus/callbus/internal/verdict"
+)
+
+// Life is what is recorded of one event.
+type Life struct {
+	Event    call.Event
+	Stream   string // Calls or Phones; what phones say of themselves goes to no target
+	Subject  string
+	Sequence uint64    // its place in the stream; 0: it was sent again, and stored before the time that was asked for
+	Stored   time.Time // by the server's clock
+	Passages []Passage // by target, then in the order of the stream
+}
+
+// Passage is the way of an event to one target. An event has another one each time that an operator sends it again.
+type Passage struct {
+	Target   string
+	Sequence uint64
+	Again    time.Time // when it was sent again; zero: this is the first passage
+	Ending   *Ended
+	Wait     *Wait // it has no ending yet
+	Before   bool  // the target began later: this event is not for it
+	// With none of the three it has ended, and the ending is not kept any more.
+}
+
+// Wait is what an event without an ending waits for.
+type Wait struct {
+	Lane   string
+	Ahead  int       // events of the lane that come before it
+	Owned  bool      // an adapter works on the lane
+	InHand time.Time // when the lane's front was handed out last and did not end; zero: it was not
+	Took   time.Time // when the target took an event last, of any lane; zero: never, or longer ago than endings are kept
+}
+
+// Search says whose lives are told.
+type Search struct {
+	Word  string    // a line, a phone's call id, or an event's id
+	Since time.Time // of no concern to an event's id, which has its time in it
+	Most  int       // the last so many
+}
+
+// Lives reads what is recorded of the events that a word names, oldest first. It changes nothing. Errors: ErrNoCalls, NATS.
+func Lives(ctx context.Context, nc *nats.Conn, s Search) ([]Life, error) {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return nil, err
+	}
+	if id, err := uuid.Parse(s.Word); err == nil && id.Version() == 7 {
+		s.Since = time.Unix(id.Time().UnixTime()).Add(-clocks)
+	}
+	h := &history{js: js, search: s, lives: map[string]*Life{}}
+	if err := h.read(ctx); err != nil {
+		return nil, err
+	}
+	lives := h.last()
+	return lives, h.follow(ctx, lives)
+}
+
+// history is one search.
+type history struct {
+	js     jetstream.JetStream
+	search Search
+	calls  jetstream.Stream
+	lives  map[string]*Life // by the event's id
+}
+
+// read finds the events.
+func (h *history) read(ctx context.Context) error {
+	for _, name := range []string{Phones, Calls} {
+		s, err := h.js.Stream(ctx, name)
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			return ErrNoCalls
+		}
+		if err != nil {
+			return fmt.Errorf("look at stream %s: %w", name, err)
+		}
+		h.calls = s // the last one is CALLS
+		since := jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &h.search.Since}
+		if err := readAll(ctx, s, since, func(m jetstream.Msg, sequence uint64) { h.note(name, m, sequence) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *history) note(stream string, m jetstream.Msg, sequence uint64) {
+	e, err := Decode(m.Data())
+	meta, noMeta := m.Metadata()
+	if err != nil || noMeta != nil || !slices.Contains([]string{string(e.Line), e.CallID, e.ID}, h.search.Word) {
+		return
+	}
+	l := h.lives[e.ID]
+	if l == nil {
+		l = &Life{Event: e, Stream: stream}
+		h.lives[e.ID] = l
+	}
+	if target, again := againFor(m.Subject()); again {
+		l.Passages = append(l.Passages, Passage{Target: target, Sequence: sequence, Again: meta.Timestamp})
+		return
+	}
+	l.Subject, l.Sequence, l.Stored = m.Subject(), sequence, meta.Timestamp
+}
+
+// againFor reads the target in again.<target>.<event>.
+func againFor(subject string) (target string, again bool) {
+	rest, again := strings.CutPrefix(subject, "again.")
+	target, _, _ = strings.Cut(rest, ".")
+	return target, again
+}
+
+func (h *history) last() (lives []Life) {
+	for _, l := range h.lives {
+		lives = append(lives, *l)
+	}
+	slices.SortFunc(lives, func(a, b Life) int { return a.Event.Time.Compare(b.Event.Time) })
+	return lives[max(0, len(lives)-h.search.Most):]
+}
+
+// follow finds what became of the events at each target.
+func (h *history) follow(ctx context.Context, lives []Life) error {
+	if len(lives) == 0 {
+		return nil
+	}
+	endings, err := h.endings(ctx, lives)
+	if err != nil {
+		return err
+	}
+	sets, err := h.sets(ctx)
+	if err != nil {
+		return err
+	}
+	lanes := map[string]*laneState{}
+	for i := range lives {
+		if lives[i].Stream == Phones {
+			continue
+		}
+		if err := h.followOne(ctx, &lives[i], endings[lives[i].Event.ID], sets, lanes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sets are the targets in force; none where no adapter has worked yet.
+func (h *history) sets(ctx context.Context) (map[string]LaneSet, error) {
+	registry, err := openRegistry(ctx, h.js)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return setsInForce(ctx, registry)
+}
+
+// endings are those of the events, by id.
+func (h *history) endings(ctx context.Context, lives []Life) (map[string][]Ended, error) {
+	found := map[string][]Ended{}
+	ends, err := h.js.Stream(ctx, Endings)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return found, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look at stream %s: %w", Endings, err)
+	}
+	wanted := map[string]bool{}
+	for _, l := range lives {
+		wanted[l.Event.ID] = true
+	}
+	return found, readEndings(ctx, ends, endingSubject("*", "*", "*"), &h.search.Since, func(e Ended) {
+		if wanted[e.Event.ID] {
+			found[e.Event.ID] = append(found[e.Event.ID], e)
+		}
+	})
+}
+
+func (h *history) followOne(ctx context.Context, l *Life, endings []Ended, sets map[string]LaneSet, lanes map[string]*laneState) error {
+	l.add(endings, sets)
+	for i := range l.Passages {
+		p := &l.Passages[i]
+		set, inForce := sets[p.Target]
+		p.Before = inForce && p.Again.IsZero() && p.Sequence < set.From
+		if p.Ending != nil || p.Before || !inForce {
+			continue
+		}
+		lane, err := h.lane(ctx, p.Target, set, LaneOf(l.Event.Site, l.Event.Line, set.Lanes), lanes)
+		if err != nil {
+			return err
+		}
+		p.Wait = lane.wait(p.Sequence)
+	}
+	return nil
+}
+
+// add puts a passage to each target beside those that an operator began, and each ending to its passage.
+func (l *Life) add(endings []Ended, sets map[string]LaneSet) {
+	for target := range sets {
+		if l.Sequence > 0 {
+			l.Passages = append(l.Passages, Passage{Target: target, Sequence: l.Sequence})
+		}
+	}
+	for _, e := range endings {
+		i := slices.IndexFunc(l.Passages, func(p Passage) bool { return p.Target == e.Target && p.Sequence == e.Sequence })
+		if i < 0 { // of a target that has been forgotten, or before the time that was asked for
+			l.Passages = append(l.Passages, Passage{Target: e.Target, Sequence: e.Sequence})
+			i = len(l.Passages) - 1
+		}
+		l.Passages[i].Ending = &e
+	}
+	slices.SortFunc(l.Passages, func(a, b Passage) int {
+		if c := cmp.Compare(a.Target, b.Target); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.Sequence, b.Sequence)
+	})
+}
+
+// laneState is what a lane is busy with.
+type laneState struct {
+	Wait
+	cursor uint64
+	queue  []uint64 // what has not ended, in order
+}
+
+// wait is nil for what the lane has behind it.
+func (l *laneState) wait(sequence uint64) *Wait {
+	if sequence <= l.cursor {
+		return nil
+	}
+	w := l.Wait
+	w.Ahead, _ = slices.BinarySearch(l.queue, sequence)
+	return &w
+}
+
+// lane looks at a lane, once for each search.
+func (h *history) lane(ctx context.Context, target string, set LaneSet, index int, known map[string]*laneState) (*laneState, error) {
+	name := consumerName(target, set.laneName(index))
+	if l := known[name]; l != nil {
+		return l, nil
+	}
+	l := &laneState{Wait: Wait{Lane: set.laneName(index)}}
+	known[name] = l
+	ends, err := h.js.Stream(ctx, Endings)
+	if err != nil {
+		return nil, fmt.Errorf("look at stream %s: %w", Endings, err)
+	}
+	last, err := lastEnding(ctx, ends, endingSubject("*", target, l.Lane))
+	if err != nil {
+		return nil, err
+	}
+	took, err := lastEnding(ctx, ends, endingSubject(verdict.Delivered.String(), target, "*"))
+	if err != nil {
+		return nil, err
+	}
+	l.cursor, l.Took = last.Sequence, took.Time
+	if err := h.look(ctx, l, name); err != nil {
+		return nil, err
+	}
+	return l, h.queue(ctx, l, target, set, index)
+}
+
+// look asks the lane's consumer who works on it. One that is not there yet has nobody.
+func (h *history) look(ctx context.Context, l *laneState, name string) error {
+	c, err := h.calls.Consumer(ctx, name)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look at lane %s: %w", name, err)
+	}
+	info := c.CachedInfo()
+	l.Owned = slices.ContainsFunc(info.PriorityGroups, pinned)
+	if info.NumAckPending > 0 && info.Delivered.Last != nil {
+		l.InHand = *info.Delivered.Last
+	}
+	return nil
+}
+
+// queue reads what has not ended. The bodies stay where they are: a target that was away for days has many.
+func (h *history) queue(ctx context.Context, l *laneState, target string, set LaneSet, index int) error {
+	open := jetstream.ConsumerConfig{
+		FilterSubjects: []string{"calls.*", AgainSubject(target, "*")}, HeadersOnly: true,
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(l.cursor+1, set.From),
+	}
+	return readAll(ctx, h.calls, open, func(m jetstream.Msg, sequence uint64) {
+		if site, line := laneKey(m.Headers()); LaneOf(site, line, set.Lanes) == index {
+			l.queue = append(l.queue, sequence)
+		}
+	})
+}
+
+// lastEnding is the zero Ended where there is none.
+func lastEnding(ctx context.Context, ends jetstream.Stream, subject string) (Ended, error) {
+	raw, err := ends.GetLastMsgForSubject(ctx, subject)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return Ended{}, nil
+	}
+	if err != nil {
+		return Ended{}, fmt.Errorf("read the last ending on %s: %w", subject, err)
+	}
+	return decodeEnding(raw.Data, raw.Sequence)
+}
