@@ -9,7 +9,8 @@ import (
 )
 
 const (
-	// besides is the room of the streams beside CALLS and ONEC: rejected hits, phones, the registry of targets.
+	// besides is the room of the streams beside CALLS and ONEC: rejected hits, phones, the phone book, the registry of
+	// targets.
 	besides = 160 << 20
 	// least is the smallest store that makes sense: some ten thousand calls.
 	least = 8 << 20

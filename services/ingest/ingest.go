@@ -130,7 +130,8 @@ type service struct {
 	https     *https // nil: none
 	declared  atomic.Bool
 	fill      *fill
-	unwatch   func() // ends the watch over the store
+	unwatch   func() // ends the watch over the store, and writes the phone book a last time
+	book      *book
 }
 
 // Run takes hits until ctx ends, and then answers those under way before it lets go of the store. Errors: options that
@@ -150,7 +151,7 @@ func Run(ctx context.Context, o Options) error {
 	if o.Metrics == nil {
 		o.Metrics = prometheus.NewRegistry()
 	}
-	s := &service{Options: o, proxies: proxies, guard: guard, group: lifecycle.New(lifecycle.Options{Log: o.Log}), fill: newFill(o.Metrics)}
+	s := &service{Options: o, proxies: proxies, guard: guard, group: lifecycle.New(lifecycle.Options{Log: o.Log}), fill: newFill(o.Metrics), book: newBook()}
 	// A long straight line: the order of starting. It stops in reverse: phones first, broker last, because a handler
 	// that is still answering needs the broker (docs/adr/0005).
 	if o.Broker == nil && o.Store != "" {
@@ -204,7 +205,7 @@ func (s *service) openFront(context.Context) error {
 	}
 	s.front = httpfront.New(httpfront.Options{
 		Region: s.Region, TrustedProxies: s.proxies, Guard: s.guard, Log: s.Log, Observe: observe(s.Metrics),
-	}, s.publisher, newRejections(stream.NewRejections(s.nc), s.Metrics))
+	}, publisher{s.publisher, s.book}, newRejections(stream.NewRejections(s.nc), s.Metrics))
 	if s.https != nil {
 		go func() { s.group.Fail(s.front.ServeTLS(s.https, s.https.config())) }()
 		s.Log.Info().Stringer("address", s.https.Addr()).Str("scheme", "https").Msg("phones.welcome")

@@ -25,6 +25,7 @@ func (s *service) declare(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(s.group.Context())
 	var watch sync.WaitGroup
 	watch.Go(func() { s.declareUntilDone(ctx); s.watchStore(ctx) })
+	watch.Go(func() { s.book.keep(ctx, s) })
 	s.unwatch = func() { cancel(); watch.Wait() }
 	return nil
 }

@@ -1,0 +1,223 @@
+package stream
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/callbus/callbus/internal/call"
+)
+
+const (
+	// phoneBook is the KV bucket with what each phone has shown of itself, one entry of 1 to 2 KiB each.
+	phoneBook     = "phones"
+	phoneBookRoom = 16 << 20
+	// keepPhone is how long a phone is remembered that says nothing any more.
+	keepPhone = 180 * day
+	// phoneAddrs are kept of each phone, the latest.
+	phoneAddrs = 4
+)
+
+// KnownPhone is one entry of the phone book: what has been seen of a phone, in all or since it was written last.
+type KnownPhone struct {
+	MAC      string    `json:"mac"` // empty: the phone is known by its line alone
+	Site     string    `json:"site"`
+	Line     call.Line `json:"line"`   // the last one
+	Vendor   string    `json:"vendor"` // the dialect that it spoke last
+	Model    string    `json:"model"`
+	Firmware string    `json:"firmware"`
+	First    time.Time `json:"first"`
+	Last     time.Time `json:"last"`
+	// Events are those that have ever come: one that a phone has never sent is missing.
+	Events map[call.EventType]SeenEvent `json:"events"`
+	// Addrs is when each address was seen last, of the latest four.
+	Addrs map[string]time.Time `json:"addrs"`
+}
+
+// SeenEvent is what has been seen of one event of a phone.
+type SeenEvent struct {
+	Count int       `json:"count"`
+	Last  time.Time `json:"last"`
+	// Unfilled are the parameters that came with the phone's placeholder instead of a value, the last time.
+	Unfilled []string `json:"unfilled,omitempty"`
+}
+
+// Key names the entry: the MAC, else site and line.
+func (p KnownPhone) Key() string {
+	if p.MAC != "" {
+		return Token(p.MAC)
+	}
+	return "line." + Token(p.Site) + "." + Token(string(p.Line))
+}
+
+// Add is what both know of a phone: counts are added up, of everything else the later word counts. It changes neither.
+func (p KnownPhone) Add(more KnownPhone) KnownPhone {
+	if more.Last.Before(p.Last) {
+		p, more = more, p
+	}
+	sum := more
+	sum.Model, sum.Firmware = cmp.Or(more.Model, p.Model), cmp.Or(more.Firmware, p.Firmware)
+	if !p.First.IsZero() && p.First.Before(more.First) {
+		sum.First = p.First
+	}
+	sum.Events = maps.Clone(p.Events)
+	for t, seen := range more.Events {
+		if sum.Events == nil {
+			sum.Events = map[call.EventType]SeenEvent{}
+		}
+		sum.Events[t] = sum.Events[t].add(seen)
+	}
+	sum.Addrs = latest(p.Addrs, more.Addrs)
+	return sum
+}
+
+func (s SeenEvent) add(more SeenEvent) SeenEvent {
+	if more.Last.Before(s.Last) {
+		s, more = more, s
+	}
+	more.Count += s.Count
+	return more
+}
+
+func latest(a, b map[string]time.Time) map[string]time.Time {
+	all := make(map[string]time.Time, len(a)+len(b))
+	for _, addrs := range []map[string]time.Time{a, b} {
+		for addr, at := range addrs {
+			if at.After(all[addr]) {
+				all[addr] = at
+			}
+		}
+	}
+	for len(all) > phoneAddrs {
+		oldest := ""
+		for addr, at := range all {
+			if oldest == "" || at.Before(all[oldest]) {
+				oldest = addr
+			}
+		}
+		delete(all, oldest)
+	}
+	return all
+}
+
+// PhoneBook is the bucket.
+type PhoneBook struct{ kv jetstream.KeyValue }
+
+// DeclarePhoneBook creates the phone book; ingest owns it.
+func DeclarePhoneBook(ctx context.Context, nc *nats.Conn, replicas int) (*PhoneBook, error) {
+	return openBook(nc, func(js jetstream.JetStream) (jetstream.KeyValue, error) {
+		kv, err := js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
+			Bucket: phoneBook, Description: "what each phone has shown of itself",
+			MaxBytes: phoneBookRoom, TTL: keepPhone, Replicas: max(replicas, 1),
+		})
+		if errors.Is(err, jetstream.ErrBucketExists) {
+			return js.KeyValue(ctx, phoneBook)
+		}
+		return kv, err
+	})
+}
+
+// OpenPhoneBook opens the one that is there.
+func OpenPhoneBook(ctx context.Context, nc *nats.Conn) (*PhoneBook, error) {
+	return openBook(nc, func(js jetstream.JetStream) (jetstream.KeyValue, error) { return js.KeyValue(ctx, phoneBook) })
+}
+
+func openBook(nc *nats.Conn, open func(jetstream.JetStream) (jetstream.KeyValue, error)) (*PhoneBook, error) {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return nil, err
+	}
+	kv, err := open(js)
+	if err != nil {
+		return nil, fmt.Errorf("open the phone book: %w", err)
+	}
+	return &PhoneBook{kv}, nil
+}
+
+// Add adds what has been seen of a phone to its entry, and returns the whole. Of two ingests that add at once one is
+// faster, and the other adds to what that has written.
+func (b *PhoneBook) Add(ctx context.Context, seen KnownPhone) (KnownPhone, error) {
+	for {
+		whole, err := b.add(ctx, seen)
+		if !overtaken(err) || ctx.Err() != nil {
+			return whole, err
+		}
+	}
+}
+
+func overtaken(err error) bool {
+	return errors.Is(err, jetstream.ErrKeyExists) || errors.Is(err, jetstream.ErrKeyRevisionMismatch)
+}
+
+func (b *PhoneBook) add(ctx context.Context, seen KnownPhone) (KnownPhone, error) {
+	was, revision, err := b.read(ctx, seen.Key())
+	if err != nil {
+		return seen, err
+	}
+	whole := was.Add(seen)
+	data, err := json.Marshal(whole)
+	if err != nil {
+		return seen, err
+	}
+	if revision == 0 {
+		_, err = b.kv.Create(ctx, seen.Key(), data)
+	} else {
+		_, err = b.kv.Update(ctx, seen.Key(), data, revision)
+	}
+	if err != nil {
+		return seen, fmt.Errorf("write into the phone book: %w", err)
+	}
+	return whole, nil
+}
+
+// read reads an entry; one that is not there, or makes no sense, is empty.
+func (b *PhoneBook) read(ctx context.Context, key string) (p KnownPhone, revision uint64, err error) {
+	entry, err := b.kv.Get(ctx, key)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return p, 0, nil
+	}
+	if err != nil {
+		return p, 0, fmt.Errorf("read the phone book: %w", err)
+	}
+	if json.Unmarshal(entry.Value(), &p) != nil {
+		p = KnownPhone{}
+	}
+	return p, entry.Revision(), nil
+}
+
+// All are the phones of the book, by site, line and MAC. What is no entry was put there by somebody else.
+func (b *PhoneBook) All(ctx context.Context) ([]KnownPhone, error) {
+	watch, err := b.kv.WatchAll(ctx, jetstream.IgnoreDeletes())
+	if err != nil {
+		return nil, fmt.Errorf("read the phone book: %w", err)
+	}
+	defer func() { _ = watch.Stop() }()
+	var all []KnownPhone
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("read the phone book: %w", ctx.Err())
+		case entry := <-watch.Updates():
+			if entry == nil { // that was all
+				slices.SortFunc(all, byLine)
+				return all, nil
+			}
+			var p KnownPhone
+			if json.Unmarshal(entry.Value(), &p) == nil {
+				all = append(all, p)
+			}
+		}
+	}
+}
+
+func byLine(a, b KnownPhone) int {
+	return slices.Compare([]string{a.Site, string(a.Line), a.MAC}, []string{b.Site, string(b.Line), b.MAC})
+}

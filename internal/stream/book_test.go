@@ -1,0 +1,120 @@
+package stream_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/callbus/callbus/internal/call"
+	"github.com/callbus/callbus/internal/natstest"
+	"github.com/callbus/callbus/internal/stream"
+)
+
+var monday = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
+
+func openBook(t *testing.T) (*stream.PhoneBook, jetstream.KeyValue) {
+	t.Helper()
+	nc := natstest.Start(t).Connect()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	t.Cleanup(cancel)
+	book, err := stream.DeclarePhoneBook(ctx, nc, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.DeclarePhoneBook(ctx, nc, 1); err != nil {
+		t.Errorf("declared a second time: %v", err)
+	}
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kv, err := js.KeyValue(ctx, "phones")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return book, kv
+}
+
+func TestTwoIngestsThatAddAtOnceLoseNothing(t *testing.T) {
+	book, _ := openBook(t)
+	var wg sync.WaitGroup
+	for i := range 2 {
+		wg.Go(func() {
+			for j := range 20 {
+				seen := stream.KnownPhone{MAC: "001565aabb01", Line: "101", First: monday, Last: monday.Add(time.Duration(j) * time.Second),
+					Events: map[call.EventType]stream.SeenEvent{call.Incoming: {Count: 1, Last: monday}},
+					Addrs:  map[string]time.Time{fmt.Sprint("10.0.0.", i): monday}}
+				if _, err := book.Add(t.Context(), seen); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	all, err := book.All(t.Context())
+	if err != nil || len(all) != 1 {
+		t.Fatalf("got %v, %v, want one phone", all, err)
+	}
+	if got := all[0]; got.Events[call.Incoming].Count != 40 || len(got.Addrs) != 2 || !got.Last.Equal(monday.Add(19*time.Second)) {
+		t.Errorf("got %+v, want 40 rings from 2 addresses", got)
+	}
+}
+
+func TestOfTwoWordsTheLaterCounts(t *testing.T) {
+	early := stream.KnownPhone{MAC: "001565aabb01", Line: "101", Vendor: "yealink", Model: "T46S", First: monday, Last: monday,
+		Events: map[call.EventType]stream.SeenEvent{
+			call.Incoming: {Count: 2, Last: monday, Unfilled: []string{"remote"}}, call.Boot: {Count: 1, Last: monday}},
+		Addrs: map[string]time.Time{"10.0.0.1": monday}}
+	later := stream.KnownPhone{MAC: "001565aabb01", Line: "102", Vendor: "phone", First: monday.Add(time.Hour), Last: monday.Add(time.Hour),
+		Events: map[call.EventType]stream.SeenEvent{call.Incoming: {Count: 1, Last: monday.Add(time.Hour)}},
+		Addrs:  map[string]time.Time{"10.0.0.2": monday.Add(time.Hour)}}
+	want := stream.KnownPhone{MAC: "001565aabb01", Line: "102", Vendor: "phone", Model: "T46S", First: monday, Last: monday.Add(time.Hour),
+		Events: map[call.EventType]stream.SeenEvent{call.Incoming: {Count: 3, Last: monday.Add(time.Hour)}, call.Boot: {Count: 1, Last: monday}},
+		Addrs:  map[string]time.Time{"10.0.0.1": monday, "10.0.0.2": monday.Add(time.Hour)}}
+	for name, got := range map[string]stream.KnownPhone{"early, later": early.Add(later), "later, early": later.Add(early)} {
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	if early.Events[call.Incoming].Count != 2 || len(early.Addrs) != 1 {
+		t.Errorf("what was added to has changed: %+v", early)
+	}
+}
+
+func TestAPhoneKeepsTheLatestFourAddresses(t *testing.T) {
+	var p stream.KnownPhone
+	for i := range 10 {
+		at := monday.Add(time.Duration(i) * time.Hour)
+		p = p.Add(stream.KnownPhone{Last: at, Addrs: map[string]time.Time{fmt.Sprint("10.0.0.", i): at}})
+	}
+	if _, kept := p.Addrs["10.0.0.6"]; len(p.Addrs) != 4 || !kept {
+		t.Errorf("got %v, want 10.0.0.6 to 9", p.Addrs)
+	}
+}
+
+func TestForeignEntriesAreReadOver(t *testing.T) {
+	book, kv := openBook(t)
+	for _, key := range []string{"001565aabb01", "x"} {
+		if _, err := kv.Put(t.Context(), key, []byte("no phone")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if all, err := book.All(t.Context()); err != nil || len(all) != 0 {
+		t.Errorf("got %v, %v, want no phone", all, err)
+	}
+	if _, err := book.Add(t.Context(), stream.KnownPhone{MAC: "001565aabb01", Last: monday}); err != nil {
+		t.Errorf("add to an entry that makes no sense: %v", err)
+	}
+	// A line may be any text; a key may not.
+	if _, err := book.Add(t.Context(), stream.KnownPhone{Site: "Склад", Line: "a.b *>", Last: monday}); err != nil {
+		t.Errorf("add a phone with a line that is no key: %v", err)
+	}
+	if all, err := book.All(t.Context()); err != nil || len(all) != 2 {
+		t.Errorf("got %v, %v, want two phones", all, err)
+	}
+}

@@ -1,0 +1,195 @@
+package ingest
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/callbus/callbus/internal/call"
+	"github.com/callbus/callbus/internal/stream"
+	"github.com/callbus/callbus/services/ingest/internal/dialect"
+)
+
+const (
+	bookPhones = 4096             // remembered here; of more, those that were silent longest are forgotten
+	bookEvery  = 2 * time.Second  // a round of writes
+	bookRest   = 30 * time.Second // between two writes of a phone that shows nothing new
+	bookWrites = 50               // in a round, at most
+	bookWait   = 5 * time.Second  // for the store, in each round
+	bookGrace  = 2 * time.Second  // for the last words at a stop
+)
+
+// book takes down what phones show of themselves, and adds it to the phone book by and by. What that costs a hit is a
+// lock and a map; a kill loses a minute of it at most.
+type book struct {
+	mu    sync.Mutex
+	pages map[string]*page
+	add   func(context.Context, stream.KnownPhone) (stream.KnownPhone, error)
+}
+
+// page is a phone here: what it has shown in all, as far as this process knows, and what of it is not written yet.
+type page struct {
+	known   stream.KnownPhone
+	unsaid  stream.KnownPhone
+	news    bool // more than another time and another count
+	written time.Time
+}
+
+func newBook() *book { return &book{pages: map[string]*page{}} }
+
+// publisher tells the book of each event that was stored.
+type publisher struct {
+	*stream.Publisher
+	book *book
+}
+
+// Publish implements httpfront.Publisher.
+func (p publisher) Publish(ctx context.Context, e call.Event) (call.Event, error) {
+	e, err := p.Publisher.Publish(ctx, e)
+	if err == nil {
+		p.book.see(e)
+	}
+	return e, err
+}
+
+// see takes down what an event shows of its phone.
+func (b *book) see(e call.Event) {
+	seen := shown(e)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := b.pages[seen.Key()]
+	if p == nil {
+		b.makeRoom()
+		p = &page{}
+		b.pages[seen.Key()] = p
+	}
+	p.news = p.news || news(p.known, seen)
+	p.known, p.unsaid = p.known.Add(seen), p.unsaid.Add(seen)
+}
+
+func shown(e call.Event) stream.KnownPhone {
+	p := stream.KnownPhone{
+		MAC: e.Phone.MAC, Site: e.Site, Line: e.Line, Vendor: e.Source, Model: e.Phone.Model, Firmware: e.Phone.Firmware,
+		First: e.Time, Last: e.Time,
+		Events: map[call.EventType]stream.SeenEvent{e.Type: {Count: 1, Last: e.Time, Unfilled: dialect.Unfilled(e.Raw)}},
+	}
+	if e.Phone.IP != "" {
+		p.Addrs = map[string]time.Time{e.Phone.IP: e.Time}
+	}
+	return p
+}
+
+// news reports whether a phone shows something that it has not shown before.
+func news(known, seen stream.KnownPhone) bool {
+	for t, is := range seen.Events {
+		if was, ok := known.Events[t]; !ok || !slices.Equal(was.Unfilled, is.Unfilled) {
+			return true
+		}
+	}
+	for addr := range seen.Addrs {
+		if _, ok := known.Addrs[addr]; !ok {
+			return true
+		}
+	}
+	return known.Line != seen.Line || known.Vendor != seen.Vendor ||
+		seen.Model != "" && known.Model != seen.Model || seen.Firmware != "" && known.Firmware != seen.Firmware
+}
+
+// makeRoom forgets the phone that was silent longest. What it has shown is in the phone book, all but its last minute.
+func (b *book) makeRoom() {
+	if len(b.pages) < bookPhones {
+		return
+	}
+	oldest := ""
+	for key, p := range b.pages {
+		if oldest == "" || p.known.Last.Before(b.pages[oldest].known.Last) {
+			oldest = key
+		}
+	}
+	delete(b.pages, oldest)
+}
+
+// keep writes the book until ctx ends, and what is left then.
+func (b *book) keep(ctx context.Context, s *service) {
+	tick := time.NewTicker(bookEvery)
+	defer tick.Stop()
+	said := ""
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+			said = b.tell(s, said, b.round(ctx, s, time.Now(), bookWrites))
+		}
+	}
+	last, cancel := context.WithTimeout(context.Background(), bookGrace)
+	defer cancel()
+	b.tell(s, said, b.round(last, s, time.Now().Add(bookRest), bookPhones))
+}
+
+// tell tells the log of an error, once as long as it stays the same.
+func (b *book) tell(s *service, said string, err error) string {
+	switch {
+	case err == nil:
+		return ""
+	case err.Error() != said:
+		s.Log.Warn().Err(err).Msg("phones.book: cannot be written, trying again")
+	}
+	return err.Error()
+}
+
+// round opens the phone book, as soon as there is a store, and writes what is due.
+func (b *book) round(ctx context.Context, s *service, now time.Time, most int) error {
+	if s.stored(ctx) != nil {
+		return nil // the readiness says so
+	}
+	ctx, cancel := context.WithTimeout(ctx, bookWait)
+	defer cancel()
+	if b.add == nil {
+		to, err := stream.DeclarePhoneBook(ctx, s.nc, s.Replicas)
+		if err != nil {
+			return err
+		}
+		b.add = to.Add
+	}
+	return b.write(ctx, now, most)
+}
+
+// write adds up to most pages that are due to the phone book.
+func (b *book) write(ctx context.Context, now time.Time, most int) error {
+	list := b.due(now, most)
+	for i, unsaid := range list {
+		if _, err := b.add(ctx, unsaid); err != nil {
+			b.again(list[i:])
+			return err
+		}
+	}
+	return nil
+}
+
+// due takes the pages to be written: at once what shows news, after a rest what does not.
+func (b *book) due(now time.Time, most int) (list []stream.KnownPhone) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, p := range b.pages {
+		if len(list) == most {
+			break
+		}
+		if p.news || len(p.unsaid.Events) > 0 && now.Sub(p.written) >= bookRest {
+			list = append(list, p.unsaid)
+			p.unsaid, p.news, p.written = stream.KnownPhone{}, false, now
+		}
+	}
+	return list
+}
+
+// again puts back what could not be written. Where only the answer was lost, it counts twice.
+func (b *book) again(list []stream.KnownPhone) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, unsaid := range list {
+		if p := b.pages[unsaid.Key()]; p != nil {
+			p.unsaid, p.news = p.unsaid.Add(unsaid), true
+		}
+	}
+}
