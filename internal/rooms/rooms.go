@@ -127,7 +127,7 @@ var table = []room{
 	},
 	{
 		path:   "services/callbus/internal/...",
-		ours:   with(shared, "services/callbus/internal/..."),
+		ours:   with(shared, "services/onec-adapter", "services/callbus/internal/..."),
 		others: with(watching, natsGo, nkeys, uuid, xsync, xtime),
 	},
 

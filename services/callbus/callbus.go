@@ -23,6 +23,7 @@ func commands() []command {
 		{"up", "", "run everything in one process: store, ingest, adapter (--demo: with a stand-in 1C)", up},
 		{"tail", "", "show events as they come, one line each", tail},
 		{"dead", "list|show N|retry N", "events that 1C would not take: see why, send again", dead},
+		{"trace", "WORD", "the life of a line's, a call's or one event: hit, store, each try at 1C, ending", traceLife},
 		{"targets", "forget NAME", "let go of a target that is gone: it keeps the store from being emptied", targets},
 		{"token", "new ID…|list|rotate", "what phones show at the door: make it, list it, make all anew", token},
 		{"standin", "", "a stand-in for 1C that prints the calls it gets", standin},

@@ -45,6 +45,7 @@ type Target struct {
 	URL          string            `yaml:"url"`
 	User         string            `yaml:"user"`
 	PasswordFile string            `yaml:"password_file"`
+	Password     config.Secret     `yaml:"-"` // comes before the file
 	Operation    string            `yaml:"operation"`
 	SOAP12       bool              `yaml:"soap12"`
 	Sessions     int               `yaml:"sessions"`  // calls at once in this 1C
@@ -164,8 +165,8 @@ func (t *Target) check() error {
 
 // client makes the 1C client of a target and reads its password once, so that a missing file is noticed at the start.
 func (t *Target) client() (*onec.Client, error) {
-	password := func() string { return "" }
-	if t.PasswordFile != "" {
+	password := t.Password.Reveal
+	if t.Password == "" && t.PasswordFile != "" {
 		secret, err := config.ReadSecretFile(t.PasswordFile)
 		if err != nil {
 			return nil, fmt.Errorf("target %q: password: %w", t.Name, err)

@@ -39,6 +39,19 @@ const (
 	ringStale                      // the ring was too old to be told, and nothing else was told since the last end
 )
 
+// Why an event is kept from the target.
+const (
+	noNumber   = " has no number in TelData"
+	endedTwice = "the end of this line's call was told already"
+	ringWas    = "its ring was stale"
+	tooOld     = "stale: older than "
+)
+
+// Reasons are what endings of events say that were kept from the target.
+func Reasons() []string {
+	return []string{string(call.Held) + noNumber, endedTwice, ringWas, tooOld + (10 * time.Minute).String()}
+}
+
 func newRules(freshFor time.Duration, number func(call.EventType) (int, bool)) *rules {
 	r := &rules{freshFor: freshFor, number: number}
 	r.forget()
@@ -53,13 +66,13 @@ func (r *rules) skip(e call.Event, now time.Time) (why string) {
 	state := r.lines[lineKey{e.Site, e.Line}]
 	switch {
 	case !wanted:
-		return string(e.Type) + " has no number in TelData"
+		return string(e.Type) + noNumber
 	case n == numberEnd && state == callEnded:
-		return "the end of this line's call was told already"
+		return endedTwice
 	case n == numberEnd && state == ringStale:
-		return "its ring was stale"
+		return ringWas
 	case r.freshFor > 0 && now.Sub(e.Time) > r.freshFor:
-		return "stale: older than " + r.freshFor.String()
+		return tooOld + r.freshFor.String()
 	}
 	return ""
 }

@@ -162,6 +162,17 @@ var failures = []row{
 	{label: "unexpected", blame: verdict.Unclear, unsure: true, means: "not an answer of 1C"},
 }
 
+// mayHaveWorked is said where the answer is not known.
+const mayHaveWorked = "; 1C may have processed the call"
+
+// Meanings are all phrases that Failure.Why may begin with, and what may stand behind them.
+func Meanings() (all []string) {
+	for _, r := range failures {
+		all = append(all, r.means)
+	}
+	return append(all, mayHaveWorked)
+}
+
 // judge finds the row.
 func judge(e evidence) row {
 	for _, r := range failures {
@@ -207,7 +218,7 @@ func (c *Client) failure(e evidence) *Failure {
 func why(r row, e evidence) string {
 	text := r.means
 	if r.unsure && !e.reading {
-		text += "; 1C may have processed the call"
+		text += mayHaveWorked
 	}
 	switch {
 	case e.hint != "":

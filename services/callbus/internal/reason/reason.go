@@ -1,0 +1,73 @@
+// Package reason says in the operator's language why an event has not reached 1C. The adapter speaks English, in its log
+// and in what it stores; 1C's own words stay as they are.
+package reason
+
+import (
+	"strings"
+
+	"github.com/callbus/callbus/services/callbus/internal/lang"
+)
+
+// In is a reason of the adapter's in a language.
+func In(l lang.Lang, why string) string {
+	if l != lang.Russian {
+		return why
+	}
+	return russian.Replace(why)
+}
+
+// russian has a phrase for each of onecadapter.Meanings. Of two phrases of which one begins with the other the longer
+// stands first.
+var russian = strings.NewReplacer(
+	"read http", "чтение http",
+	"nobody listens at this address", "по этому адресу никто не отвечает",
+	"the name of the server cannot be found", "имя сервера не найдено",
+	"no secure connection", "защищённое соединение не удалось",
+	"the server cannot be reached", "сервер недоступен",
+	"the description of the service", "описание сервиса не подходит",
+	"no answer in time", "нет ответа за отведённое время",
+	"the call was broken off on our side", "вызов прерван с нашей стороны",
+	"the connection broke in mid-call", "соединение оборвалось посреди вызова",
+	"the infobase is locked for maintenance", "база заблокирована для обслуживания",
+	"1C has no free licence", "в 1С нет свободной лицензии",
+	"1C has no session for the call", "в 1С нет сеанса для вызова",
+	"the 1C platform is being updated", "платформа 1С обновляется",
+	"a lock in the database of 1C", "блокировка в базе данных 1С",
+	"the web server has lost 1C behind it", "веб-сервер потерял связь с 1С",
+	"the web server got no answer of 1C in time", "веб-сервер не дождался ответа 1С",
+	"1C is not available behind the web server", "1С за веб-сервером недоступна",
+	"a redirect, which is not followed; is the URL right", "перенаправление; по нему Callbus не идёт, верен ли адрес",
+	"1C does not accept the user or the password", "1С не принимает пользователя или пароль",
+	"1C or its web server refuses access; rights of the user, or the address is not allowed",
+	"1С или её веб-сервер не пускает: права пользователя или запрещённый адрес",
+	"no web service is published at this URL any more", "по этому адресу веб-сервис больше не опубликован",
+	"no web service is published at this URL", "по этому адресу веб-сервис не опубликован",
+	"a proxy stands between and wants a password", "на пути прокси-сервер, и он требует пароль",
+	"1C had no free session in time", "в 1С вовремя не нашлось свободного сеанса",
+	"1C is being updated", "1С обновляется",
+	"too many calls for the web server", "слишком много вызовов для веб-сервера",
+	"an error of the web server", "ошибка веб-сервера",
+	"1C refused", "1С отказала",
+	"a web page instead of an answer", "вместо ответа пришла веб-страница",
+	"1C failed", "сбой в 1С",
+	"the call is too large for the web server", "вызов слишком велик для веб-сервера",
+	"not an answer of 1C", "ответ не похож на ответ 1С",
+	"; 1C may have processed the call", "; возможно, 1С вызов обработала",
+
+	", SOAP Fault)", ", ошибка SOAP)",
+	", 1C exception)", ", исключение 1С)",
+	", HTML page)", ", страница HTML)",
+	", empty answer)", ", пустой ответ)",
+	", unknown answer)", ", непонятный ответ)",
+	", return value)", ", значение операции)",
+
+	" has no number in TelData", ": такого события в TelData нет",
+	"the end of this line's call was told already", "о завершении звонка на этой линии 1С уже знает",
+	"its ring was stale", "начало этого звонка пропущено как устаревшее",
+	"stale: older than ", "устарело: старше ",
+	"not a call event", "это не событие звонка",
+
+	"the service has no operation ", "в сервисе нет операции ",
+	", nor any other", ", и никакой другой тоже",
+	"; it has ", "; есть ",
+)
