@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,8 +30,8 @@ var shares = []struct {
 type desk struct {
 	phone *farm.Phone
 	dice  *rand.Rand
-	told  []telling
-	said  map[saying]time.Time // when last
+	told  []*told
+	said  map[saying]*told // what was said last
 }
 
 type saying struct {
@@ -37,12 +39,18 @@ type saying struct {
 	call  *farm.Call
 }
 
-// telling is a hit that was answered 200.
-type telling struct {
-	event  string // of docs/wire.md §1
-	number string // of the other side, where the hit says it
-	// may: the same was told of the same call a moment before, so that this may have been taken for a repeat.
-	may bool
+// told is a hit that was answered 200.
+type told struct {
+	phone *farm.Phone
+	mark  string // the hit's number, in its URL
+	order int    // among the hits of its phone
+	event string // of docs/wire.md §1
+	at    time.Time
+
+	// repeats is the hit that told the same of the same call a moment before, so that this one may have been taken for
+	// its repeat; nil where there is none.
+	repeats *told
+	stored  bool // found on a stream
 }
 
 // furnish puts phones on desks. Each comes from an address of its own, has a line of its own, and shows a token of its own.
@@ -110,7 +118,7 @@ func (d *desk) work(ctx context.Context, pause time.Duration, t *tally) {
 	for ctx.Err() == nil {
 		story := d.story()
 		play := d.phone.Play(story)
-		d.said = map[saying]time.Time{}
+		d.said = map[saying]*told{}
 		for _, step := range story.Steps {
 			hits, call := play.Hits(step)
 			if len(hits) == 0 {
@@ -164,8 +172,16 @@ var people atomic.Int64
 // somebody is a number that nobody had before.
 func somebody() string { return fmt.Sprintf("+7495%07d", 1000000+people.Add(1)) }
 
-// tell sends a hit and writes down what it was told.
+var hits atomic.Int64
+
+// tell sends a hit with its number, and writes down what it was told.
 func (d *desk) tell(h farm.Hit, call *farm.Call, t *tally) {
+	number := strconv.FormatInt(hits.Add(1), 10)
+	separator := "?"
+	if bytes.ContainsAny(h.Target, "?=") { // Grandstream's path style has no question mark
+		separator = "&"
+	}
+	h.Target = append(h.Target, separator+"hit="+number...)
 	sent := time.Now()
 	answer, err := d.phone.Send(h)
 	t.count(answer.Status, err, time.Since(sent))
@@ -176,25 +192,18 @@ func (d *desk) tell(h farm.Hit, call *farm.Call, t *tally) {
 	if event == "" {
 		return // a state of a Polycom's that is no event: answered, and nothing to keep
 	}
-	d.told = append(d.told, telling{event: event, number: numberIn(h, call), may: d.justSaid(event, call, sent)})
-}
-
-// numberIn is the caller from outside whom a hit names; not every phone names him at the end of a call, or ever.
-func numberIn(h farm.Hit, call *farm.Call) string {
-	if call == nil || !strings.HasPrefix(call.Other.User, "+") ||
-		!strings.Contains(string(h.Target)+string(h.Body), call.Other.User[1:]) {
-		return ""
-	}
-	return call.Other.User
+	d.note(&told{phone: d.phone, mark: number, order: len(d.told), event: event, at: sent}, call)
 }
 
 // aWhile is longer than the second within which ingest takes what is told twice for a repeat (docs/adr/0006).
 const aWhile = 1500 * time.Millisecond
 
-// justSaid says whether the phone has told the same of the same call a moment ago.
-func (d *desk) justSaid(event string, call *farm.Call, now time.Time) bool {
-	said := saying{event, call}
-	before, ok := d.said[said]
-	d.said[said] = now
-	return ok && now.Sub(before) < aWhile
+// note finds out whether the phone has told the same of the same call a moment ago.
+func (d *desk) note(t *told, call *farm.Call) {
+	said := saying{t.event, call}
+	if before := d.said[said]; before != nil && t.at.Sub(before.at) < aWhile {
+		t.repeats = before
+	}
+	d.said[said] = t
+	d.told = append(d.told, t)
 }

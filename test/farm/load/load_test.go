@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,63 +10,73 @@ import (
 	"github.com/callbus/callbus/test/farm"
 )
 
-const (
-	one = "+74951230001"
-	two = "+74951230002"
-)
-
 // What a comparison must not overlook, and what it must let pass.
 func TestALostHitIsNoticed(t *testing.T) {
-	ring, again, end := telling{event: "incoming", number: one}, telling{event: "incoming", number: one, may: true}, telling{event: "ended", number: one}
-	unnamed := telling{event: "ended"}
 	for _, c := range []struct {
 		what   string
-		told   []telling
-		stored []event
+		told   string // hits of one phone: number:event, with a * where it repeats the one before
+		stored string
 		want   []string // parts of the faults, in order
 	}{
-		{"all is there", []telling{ring, end}, events("incoming "+one, "ended "+one), nil},
-		{"an end that names nobody", []telling{ring, unnamed}, events("incoming "+one, "ended "), nil},
-		{"a repeat that was merged", []telling{ring, again, end}, events("incoming "+one, "ended "+one), nil},
-		{"a repeat that was kept", []telling{ring, again, end}, events("incoming "+one, "incoming "+one, "ended "+one), nil},
-		{"a repeat that was merged, and the same once more", []telling{ring, again, ring}, events("incoming "+one, "incoming "+one), nil},
-		{"nothing", nil, nil, nil},
+		{"all is there", "1:incoming 2:ended", "1:incoming 2:ended", nil},
+		{"a repeat that was merged", "1:incoming 2:incoming* 3:ended", "1:incoming 3:ended", nil},
+		{"a repeat that was merged twice", "1:incoming 2:incoming* 3:incoming*", "1:incoming", nil},
+		{"a repeat that was kept", "1:incoming 2:incoming* 3:ended", "1:incoming 2:incoming 3:ended", nil},
+		{"a Polycom's Connected after a hold", "1:held 2:answered", "1:held 2:resumed", nil},
+		{"calls and the phone's own affairs", "1:incoming 2:registered", "1:incoming 2:registered", nil},
+		{"nothing", "", "", nil},
 
-		{"a lost hit", []telling{ring, end}, events("incoming " + one), []string{"ended " + one + " was answered 200 and is not stored"}},
-		{"a lost first hit", []telling{ring, end}, events("ended " + one), []string{"incoming " + one + " was answered 200 and is not stored"}},
-		{"all lost", []telling{ring, again}, nil, []string{"incoming " + one + " was answered 200"}},
-		{"twice", []telling{ring, end}, events("incoming "+one, "incoming "+one, "ended "+one), []string{"ended " + one + " comes after 1 others", "incoming " + one + " is stored, and was never"}},
-		{"another order", []telling{ring, end}, events("ended "+one, "incoming "+one), []string{"comes after 1 others"}},
-		{"another caller", []telling{ring}, events("incoming " + two), []string{"is not stored", "incoming " + two + " is stored, and was never"}},
-		{"never told", nil, events("incoming " + one), []string{"never told"}},
-		{"another line", []telling{ring}, []event{of("incoming", one, "102", "805ec0fa0001")}, []string{"is stored with line 102"}},
-		{"another phone", []telling{ring}, []event{of("incoming", one, "101", "805ec0fa0002")}, []string{"is stored with MAC 805ec0fa0002"}},
+		{"a lost hit", "1:incoming 2:ended", "1:incoming", []string{"hit 2, ended was answered 200 and is not stored"}},
+		{"a lost first hit", "1:incoming 2:incoming*", "2:incoming", []string{"hit 1, incoming was answered 200 and is not stored"}},
+		{"all lost", "1:incoming 2:incoming*", "", []string{"hit 1", "hit 2"}},
+		{"twice", "1:incoming 2:ended", "1:incoming 1:incoming 2:ended", []string{"hit 1, incoming is stored twice"}},
+		{"another order", "1:incoming 2:ended", "2:ended 1:incoming", []string{"hit 1, incoming is stored behind a later one"}},
+		{"another event", "1:incoming", "1:ended", []string{"is stored as ended", "is not stored"}},
+		{"never told", "", "1:incoming", []string{"never answered 200"}},
+		{"without its number", "1:incoming", ":incoming", []string{"never answered 200", "is not stored"}},
+		{"another line", "1:incoming", "1:incoming:102", []string{"is stored with line 102", "is not stored"}},
+		{"another phone", "1:incoming", "1:incoming:101:805ec0fa0002", []string{"with MAC 805ec0fa0002", "is not stored"}},
+		{"another address", "1:incoming", "1:incoming:101:805ec0fa0001:192.0.2.1", []string{"from another phone", "is not stored"}},
 	} {
-		got := follow(yealink(t), c.told, c.stored)
+		d := &desk{phone: yealink(t)}
+		d.hears(c.told)
+		got := compare([]*desk{d}, events(c.stored))
 		if len(got) != len(c.want) {
 			t.Errorf("%s: got %q, want %q", c.what, got, c.want)
 			continue
 		}
 		for i, want := range c.want {
 			if !strings.Contains(got[i], want) {
-				t.Errorf("%s: got %q, want %q in it", c.what, got[i], want)
+				t.Errorf("%s: got %q, want %q in it", c.what, got, want)
 			}
 		}
 	}
 }
 
-func TestAnEventOfNobodyIsNoticed(t *testing.T) {
-	stranger := of("incoming", one, "101", "805ec0fa0001")
-	stranger.ID, stranger.Phone.IP = "2", "192.0.2.1"
-	twins := []event{of("incoming", one, "101", "805ec0fa0001"), of("incoming", one, "101", "805ec0fa0001")}
-	d := &desk{phone: yealink(t), told: []telling{{event: "incoming", number: one}}}
-	if got := compare([]*desk{d}, kept{calls: append(twins[:1:1], stranger)}); len(got) != 1 || !strings.Contains(got[0], "nobody's") {
-		t.Errorf("an event from an address of nobody: got %q", got)
+func (d *desk) hears(hits string) {
+	for i, hit := range strings.Fields(hits) {
+		mark, name, _ := strings.Cut(hit, ":")
+		one := &told{phone: d.phone, mark: mark, order: i}
+		if one.event = strings.TrimSuffix(name, "*"); one.event != name {
+			one.repeats = d.told[i-1]
+		}
+		d.told = append(d.told, one)
 	}
-	d.told = append(d.told, d.told[0])
-	if got := compare([]*desk{d}, kept{calls: twins}); len(got) != 1 || !strings.Contains(got[0], "twice") {
-		t.Errorf("an id twice: got %q", got)
+}
+
+// events are those of the phone of yealink, but for what is given of each: number:event:line:mac:address.
+func events(texts string) (k kept) {
+	for i, text := range strings.Fields(texts) {
+		part := append(strings.Split(text, ":"), make([]string, 5)...)
+		e := event{ID: fmt.Sprint(i), Type: part[1], Line: cmp.Or(part[2], "101"), Raw: "line=101&hit=" + part[0]}
+		e.Phone.MAC, e.Phone.IP = cmp.Or(part[3], "805ec0fa0001"), cmp.Or(part[4], "127.0.0.1")
+		list := &k.calls
+		if ofPhone[e.Type] {
+			list = &k.phones
+		}
+		*list = append(*list, e)
 	}
+	return k
 }
 
 func TestAnAnswerThatIsNo200IsALoss(t *testing.T) {
@@ -125,21 +136,4 @@ func yealink(t *testing.T) *farm.Phone {
 		t.Fatal("the farm has no Yealink")
 	}
 	return farm.NewPhone(m, 1, "127.0.0.1", "101", "Manager")
-}
-
-// events are what a phone on line 101 is stored with, each as "incoming +74951230001".
-func events(texts ...string) (list []event) {
-	for i, text := range texts {
-		typ, number, _ := strings.Cut(text, " ")
-		e := of(typ, number, "101", "805ec0fa0001")
-		e.ID = fmt.Sprint(i)
-		list = append(list, e)
-	}
-	return list
-}
-
-func of(typ, number, line, mac string) event {
-	e := event{ID: "1", Type: typ, Line: line}
-	e.Remote.Number, e.Phone.MAC, e.Phone.IP = number, mac, "127.0.0.1"
-	return e
 }

@@ -12,7 +12,7 @@ func report(desks []*desk, k kept, t *tally, h history, took time.Duration) {
 	for _, d := range desks {
 		told += len(d.told)
 		for _, each := range d.told {
-			if each.may {
+			if each.repeats != nil {
 				may++
 			}
 		}

@@ -1,10 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
+	"regexp"
 	"strings"
 	"time"
 
@@ -16,11 +17,11 @@ import (
 
 // event is what the comparison reads of an event on a stream: docs/wire.md §2.
 type event struct {
-	ID     string
-	Type   string
-	Line   string
-	Remote struct{ Number string }
-	Phone  struct{ MAC, IP string }
+	ID    string
+	Type  string
+	Line  string
+	Phone struct{ MAC, IP string }
+	Raw   string
 }
 
 // kept is what the two streams hold.
@@ -78,116 +79,78 @@ func readStream(ctx context.Context, js jetstream.JetStream, name string) (event
 	return events, nil
 }
 
-// compare holds what each phone was told against what is stored of it. Order is the streams': of calls and of phones apart.
+// compare holds what each phone was told against what is stored of it. Each hit carries its number, so that nothing has to
+// be guessed. Order is the streams': of calls and of phones apart.
 func compare(desks []*desk, k kept) (faults []string) {
+	byMark := map[string]*told{}
 	ids := map[string]bool{}
-	byAddress := map[string]*sides{}
 	for _, d := range desks {
-		byAddress[d.phone.IP] = &sides{}
+		for _, t := range d.told {
+			byMark[t.mark] = t
+		}
 	}
-	take := func(list []event, of func(*sides) *[]event) {
+	for _, list := range [][]event{k.calls, k.phones} {
+		last := map[*farm.Phone]int{}
 		for _, e := range list {
-			if ids[e.ID] {
-				faults = append(faults, "the id "+e.ID+" is stored twice")
-			}
-			ids[e.ID] = true
-			s, ok := byAddress[e.Phone.IP]
-			if !ok {
-				faults = append(faults, fmt.Sprintf("nobody's: %+v", e))
+			t, ok := byMark[markOf(e)]
+			if wrong := t.wrong(e); !ok || wrong != "" {
+				faults = append(faults, fmt.Sprintf("%s of %s at %s is stored %s: %s", e.Type, e.Line, e.Phone.IP, cmp.Or(wrong, "and was never answered 200"), e.Raw))
 				continue
 			}
-			*of(s) = append(*of(s), e)
+			if ids[e.ID] || t.stored {
+				faults = append(faults, t.named()+" is stored twice")
+			}
+			if t.order < last[t.phone] {
+				faults = append(faults, t.named()+" is stored behind a later one")
+			}
+			ids[e.ID], t.stored, last[t.phone] = true, true, t.order
 		}
 	}
-	take(k.calls, func(s *sides) *[]event { return &s.calls })
-	take(k.phones, func(s *sides) *[]event { return &s.phones })
 	for _, d := range desks {
-		var calls, phones []telling
 		for _, t := range d.told {
-			if ofPhone[t.event] {
-				phones = append(phones, t)
-			} else {
-				calls = append(calls, t)
+			if !t.isStored() {
+				faults = append(faults, t.named()+" was answered 200 and is not stored")
 			}
 		}
-		s := byAddress[d.phone.IP]
-		faults = append(faults, follow(d.phone, calls, s.calls)...)
-		faults = append(faults, follow(d.phone, phones, s.phones)...)
 	}
 	return faults
 }
 
-// sides are one phone's events on the two streams.
-type sides struct{ calls, phones []event }
+var mark = regexp.MustCompile(`(?:^|[&/?])hit=(\d+)`)
+
+// markOf is the number of the hit that an event was made of.
+func markOf(e event) string {
+	if found := mark.FindStringSubmatch(e.Raw); found != nil {
+		return found[1]
+	}
+	return ""
+}
+
+func (t *told) named() string {
+	return fmt.Sprintf("%s, line %s: hit %s, %s", t.phone.Make.Name, t.phone.Extension, t.mark, t.event)
+}
+
+// isStored reports whether a hit, or the one that it repeats, is on a stream.
+func (t *told) isStored() bool { return t != nil && (t.stored || t.repeats.isStored()) }
+
+// wrong says what shows that an event is not of the phone that sent it. Of itself a phone may say nothing but its MAC,
+// which stands for the line then.
+func (t *told) wrong(e event) string {
+	switch {
+	case t == nil:
+		return ""
+	case e.Phone.IP != t.phone.IP:
+		return "as from another phone"
+	case t.phone.Make.OUI != "" && e.Phone.MAC != t.phone.MAC:
+		return "with MAC " + e.Phone.MAC
+	case e.Line != t.phone.Extension && !(ofPhone[e.Type] && strings.EqualFold(e.Line, t.phone.MAC)):
+		return "with line " + e.Line
+	case e.Type != t.event && !(e.Type == "resumed" && t.event == "answered"): // a Polycom's Connected may be either
+		return "as " + e.Type
+	}
+	return ""
+}
 
 var ofPhone = map[string]bool{
 	"registered": true, "unregistered": true, "register_failed": true, "boot": true, "dnd_on": true, "dnd_off": true, "forward_on": true, "forward_off": true,
-}
-
-// follow walks along what a phone was told and what is stored of it, side by side.
-func follow(p *farm.Phone, told []telling, stored []event) (faults []string) {
-	fault := func(format string, args ...any) {
-		faults = append(faults, fmt.Sprintf("%s, line %s: ", p.Make.Name, p.Extension)+fmt.Sprintf(format, args...))
-	}
-	for i, t := range told {
-		switch at := find(t, stored); {
-		case t.may && count(t, stored) <= needed(t, told[i+1:]):
-			// It was taken for a repeat: what is left of its kind belongs to those who come.
-		case at == 0:
-			if wrong := impostor(p, stored[0]); wrong != "" {
-				fault("%s %s is stored with %s", t.event, t.number, wrong)
-			}
-			stored = stored[1:]
-		case at < 0:
-			fault("%s %s was answered 200 and is not stored", t.event, t.number)
-		default:
-			fault("%s %s comes after %d others that it came before, or that are stored twice", t.event, t.number, at)
-			stored = append(append([]event(nil), stored[:at]...), stored[at+1:]...)
-		}
-	}
-	for _, e := range stored {
-		fault("%s %s is stored, and was never told so, or not so often", e.Type, e.Remote.Number)
-	}
-	return faults
-}
-
-// count is how often what was told is stored.
-func count(t telling, stored []event) (n int) {
-	for _, e := range stored {
-		if t.is(e) {
-			n++
-		}
-	}
-	return n
-}
-
-// needed is how often the same must still be stored: the mere repeats aside.
-func needed(t telling, told []telling) (n int) {
-	for _, later := range told {
-		if later.event == t.event && (t.number == "" || t.number == later.number) && !later.may {
-			n++
-		}
-	}
-	return n
-}
-
-func (t telling) is(e event) bool {
-	return t.event == e.Type && (t.number == "" || t.number == e.Remote.Number)
-}
-
-// find is the place of what was told in what is stored, -1 where it is not there.
-func find(t telling, stored []event) int {
-	return slices.IndexFunc(stored, t.is)
-}
-
-// impostor says what shows that an event is of another phone or line than the one at whose address it came from. Of itself a
-// phone may say nothing but its MAC, which stands for the line then.
-func impostor(p *farm.Phone, e event) string {
-	if p.Make.OUI != "" && e.Phone.MAC != p.MAC {
-		return "MAC " + e.Phone.MAC
-	}
-	if e.Line != p.Extension && !(ofPhone[e.Type] && strings.EqualFold(e.Line, p.MAC)) {
-		return "line " + e.Line
-	}
-	return ""
 }
