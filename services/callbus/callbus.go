@@ -26,6 +26,8 @@ func commands() []command {
 		{"trace", "WORD", "the life of a line's, a call's or one event: hit, store, each try at 1C, ending", traceLife},
 		{"targets", "forget NAME", "let go of a target that is gone: it keeps the store from being emptied", targets},
 		{"token", "new ID…|list|rotate", "what phones show at the door: make it, list it, make all anew", token},
+		{"provision", "VENDOR|list", "files of settings for phones, or what to paste into their web pages", provisionPhones},
+		{"send", "EVENT", "be a phone: send what a vendor's phone would, and say what the answer means", send},
 		{"standin", "", "a stand-in for 1C that prints the calls it gets", standin},
 		{"version", "", "print the version", func([]string) int { fmt.Println("callbus", Version); return 0 }},
 	}

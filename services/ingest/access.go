@@ -60,7 +60,7 @@ func (a Access) guard(log zerolog.Logger) (*access.Guard, error) {
 	if o.Secrets, err = fresh(log, "--token-secret", a.TokenSecret, ReadTokenSecrets); err != nil {
 		return nil, err
 	}
-	if o.Shared, err = fresh(log, "--shared-token-file", a.SharedToken, readSharedToken); err != nil {
+	if o.Shared, err = fresh(log, "--shared-token-file", a.SharedToken, ReadSharedToken); err != nil {
 		return nil, err
 	}
 	if o.Phones, err = fresh(log, "--phones", a.Phones, ReadPhones); err != nil {
@@ -113,7 +113,8 @@ func fresh[T any](log zerolog.Logger, flag, path string, read func(string) (T, e
 // sharedForm is what /p/TOKEN/ takes, and long enough not to be guessed.
 var sharedForm = regexp.MustCompile(fmt.Sprintf(`^[A-Za-z0-9_.-]{%d,64}$`, access.LeastShared))
 
-func readSharedToken(path string) (string, error) {
+// ReadSharedToken reads the file that --shared-token-file names.
+func ReadSharedToken(path string) (string, error) {
 	secret, err := config.ReadSecretFile(path)
 	if err == nil && !sharedForm.MatchString(secret.Reveal()) {
 		err = fmt.Errorf("%s: want one line with %d to 64 of A-Z a-z 0-9 _ . -", path, access.LeastShared)

@@ -199,7 +199,7 @@ func TestSecretFilesAreTheirOwnersAndWhole(t *testing.T) {
 	if _, err := NewSharedToken(shared); err == nil {
 		t.Error("a shared token in use was replaced")
 	}
-	if got, err := readSharedToken(shared); err != nil || got != one {
+	if got, err := ReadSharedToken(shared); err != nil || got != one {
 		t.Errorf("the shared token reads as %q, %v, want %q", got, err, one)
 	}
 	left, err := os.ReadDir(dir)

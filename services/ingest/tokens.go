@@ -17,6 +17,12 @@ type TokenSecrets = access.Secrets
 // Phones is what ids are bound to.
 type Phones = access.Phones
 
+// Phone is one of them.
+type Phone = access.Phone
+
+// NewPhone is a phone that somebody names, by its MAC or another id, and its lines, with blanks between them.
+func NewPhone(id, lines string) (Phone, error) { return access.NewPhone(id, lines) }
+
 // NewTokenSecrets makes the first secret.
 func NewTokenSecrets() TokenSecrets { return access.NewSecrets() }
 

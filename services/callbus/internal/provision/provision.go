@@ -145,6 +145,9 @@ func (o Office) Address() netip.Addr {
 // NeedsLine reports whether the phone itself cannot say which line it is.
 func (v *Vendor) NeedsLine() bool { return v.vars["acc"] == "" && v != polycom }
 
+// NamedByMAC reports whether the phone looks for its file by its MAC.
+func (v *Vendor) NamedByMAC() bool { return v != microsip }
+
 // Dials reports whether the file can allow click-to-dial.
 func (v *Vendor) Dials() bool { return len(v.allow) > 0 }
 

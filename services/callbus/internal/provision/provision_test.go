@@ -173,6 +173,17 @@ func TestALineWithStrangeSignsStaysInItsPlace(t *testing.T) {
 	}
 }
 
+// A phone's account may be called otherwise than its line, and a token that is bound to a line speaks for no other.
+func TestAPhoneWithALineNamesNoOther(t *testing.T) {
+	for _, v := range Vendors() {
+		for _, f := range written(t, v, desk).Files {
+			if strings.Contains(f.Content, "acc=") || strings.Contains(f.Content, "local=") {
+				t.Errorf("%s: %s names its account too:\n%s", v.Name, f.Name, f.Content)
+			}
+		}
+	}
+}
+
 func elementsOf(t *testing.T, text string) (n int) {
 	t.Helper()
 	for d := xml.NewDecoder(strings.NewReader(text)); ; {

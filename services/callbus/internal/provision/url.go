@@ -66,7 +66,7 @@ func (v *Vendor) params(p Phone, e event) (list []param) {
 		}
 	}
 	for more := range strings.SplitSeq(v.more[e.key], "&") {
-		if name, value, ok := strings.Cut(more, "="); ok {
+		if name, value, ok := strings.Cut(more, "="); ok && !p.knows(name) {
 			list = append(list, param{name: name, value: value})
 		}
 	}
@@ -79,15 +79,21 @@ func (v *Vendor) fills(key string, p param) bool {
 	return !limited || p.literal || slices.Contains(only, p.name)
 }
 
+// knows reports whether the office says better what a parameter would say. A phone's account may be called otherwise than
+// its line, and what a token is bound to is the line: ingest refuses another one in any of these (403).
+func (p Phone) knows(name string) bool { return p.Line != "" && (name == "acc" || name == "local") }
+
 // param prefers the phone's own word: of a phone that was replaced, the MAC in its file may be another's. The line is
-// literal, since only the office knows what 1C calls it; then the account says nothing new.
+// literal, since only the office knows what 1C calls it.
 func (v *Vendor) param(p Phone, name string) param {
 	variable := v.vars[name]
 	switch {
 	case name == "line":
 		return param{name, escape(p.Line), true}
-	case name == "acc" && p.Line != "":
+	case p.knows(name):
 		return param{}
+	case variable == macItself && strings.HasPrefix(p.Token, p.MAC+"."):
+		return param{} // the token says it
 	case variable == macItself:
 		return param{name, p.MAC, true}
 	}

@@ -32,6 +32,13 @@ type Phone struct {
 	MAC   string         // empty: not known
 	Lines []call.Line    // empty: any
 	Allow []netip.Prefix // empty: from everywhere
+
+	Vendor string // as it is written there; decides nothing here
+}
+
+// NewPhone is a phone that somebody names: its id and, where it is not empty, its lines with blanks between them.
+func NewPhone(id, lines string) (Phone, error) {
+	return readPhone([]string{"id", "line"}, []string{id, lines})
 }
 
 // columns are those that phones.csv may have. A nil one is read by others.
@@ -59,7 +66,11 @@ var columns = map[string]func(p *Phone, value string) error{
 		p.Allow, err = ParseNets(strings.Fields(value))
 		return err
 	},
-	"vendor": nil, "model": nil, "name": nil,
+	"vendor": func(p *Phone, value string) error {
+		p.Vendor = value
+		return nil
+	},
+	"model": nil, "name": nil,
 }
 
 // ParseNets reads networks in CIDR form; an address alone is a network of one.

@@ -17,7 +17,7 @@ var sameNets = cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })
 
 func TestPhonesAreReadAsSpreadsheetsWriteThem(t *testing.T) {
 	want := Phones{
-		"001565aabbcc": {ID: "001565aabbcc", MAC: "001565aabbcc", Lines: []call.Line{"101"}},
+		"001565aabbcc": {ID: "001565aabbcc", MAC: "001565aabbcc", Lines: []call.Line{"101"}, Vendor: "yealink"},
 		"porter": {ID: "porter", MAC: "001565aabb01", Lines: []call.Line{"103", "office-porter"},
 			Allow: []netip.Prefix{netip.MustParsePrefix("192.168.10.0/24"), netip.MustParsePrefix("2001:db8::7/128")}},
 		"gate": {ID: "gate"},
@@ -114,4 +114,20 @@ func FuzzPhonesAreWhatTheyShouldBe(f *testing.F) {
 			t.Errorf("%q: got %v and %q, want one line", text, phones, err)
 		}
 	})
+}
+
+func TestAPhoneMayBeNamedWithoutAList(t *testing.T) {
+	got, err := NewPhone("00:15:65:AA:BB:CC", "101 102")
+	want := Phone{ID: "001565aabbcc", MAC: "001565aabbcc", Lines: []call.Line{"101", "102"}}
+	if diff := cmp.Diff(want, got, sameNets); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	if got, err := NewPhone("hall", ""); err != nil || got.ID != "hall" || got.MAC != "" || got.Lines != nil {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	for _, id := range []string{"", "a b", "shared", "00:15:65"} {
+		if _, err := NewPhone(id, ""); err == nil {
+			t.Errorf("%q is taken for an id", id)
+		}
+	}
 }

@@ -1,0 +1,135 @@
+package callbus
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/callbus/callbus/internal/call"
+	"github.com/callbus/callbus/internal/config"
+	"github.com/callbus/callbus/services/callbus/internal/handset"
+	"github.com/callbus/callbus/services/callbus/internal/lang"
+	"github.com/callbus/callbus/services/callbus/internal/provision"
+	"github.com/callbus/callbus/services/ingest"
+)
+
+// sending is one callbus send.
+type sending struct {
+	fs         *flag.FlagSet
+	out, notes io.Writer
+	lang       *lang.Lang
+
+	to, vendor, line, remote, name, mac, token string
+}
+
+func newSending(out, notes io.Writer) *sending {
+	s := &sending{fs: flag.NewFlagSet("callbus send", flag.ContinueOnError), out: out, notes: notes}
+	s.lang = lang.Flag(s.fs)
+	s.fs.StringVar(&s.to, "to", "http://127.0.0.1:8080", "address of Callbus")
+	s.fs.StringVar(&s.vendor, "vendor", "phone", "whose phone this one is; phone: any other")
+	s.fs.StringVar(&s.line, "line", "", "extension of the phone")
+	s.fs.StringVar(&s.remote, "remote", "", "number of the other side")
+	s.fs.StringVar(&s.name, "name", "", "name of the other side")
+	s.fs.StringVar(&s.mac, "mac", "", "MAC of the phone; empty: it says none")
+	s.fs.StringVar(&s.token, "token", "", "what stands behind /p/ in the phone's URLs")
+	return s
+}
+
+func send(args []string) int {
+	event, flags := shift(args)
+	return newSending(os.Stdout, os.Stderr).run(event, flags)
+}
+
+// run parses the flags behind the event, sends, and returns the exit code.
+func (s *sending) run(event string, flags []string) int {
+	if strings.HasPrefix(event, "-") {
+		event, flags = "", append([]string{event}, flags...)
+	}
+	switch err := config.Parse(s.fs, flags, "CALLBUS"); {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		return s.fail(err)
+	}
+	hit, err := s.hit(call.EventType(event))
+	if err != nil {
+		return s.fail(err)
+	}
+	answer, err := handset.Send(context.Background(), s.to, hit)
+	s.tell(hit, answer, err)
+	if err != nil || answer.Status != http.StatusOK {
+		return 1
+	}
+	return 0
+}
+
+func (s *sending) fail(err error) int {
+	fmt.Fprintf(s.notes, "%s: %v\n", s.fs.Name(), err)
+	return 2
+}
+
+func (s *sending) hit(is call.EventType) (h provision.Hit, err error) {
+	vendor := provision.Speaker(s.vendor)
+	if vendor == nil {
+		return h, fmt.Errorf(s.lang.Say("--vendor: want one of phone %s", "--vendor: нужен один из: phone %s"), vendorNames())
+	}
+	if !slices.Contains(vendor.Tells(), is) {
+		return h, fmt.Errorf(s.lang.Say("%q: what does the phone tell? One of %s, before the flags", "%q: о чём сообщает телефон? Одно из: %s, до флагов"),
+			string(is), tells(vendor))
+	}
+	if s.line == "" {
+		return h, errors.New(s.lang.Say("--line is missing: 101 for example", "не задана линия: --line 101, например"))
+	}
+	phone := provision.Phone{Line: s.line, Token: strings.TrimPrefix(s.token, "/p/")}
+	if s.mac != "" {
+		named, err := ingest.NewPhone(s.mac, "")
+		if err != nil || named.MAC == "" {
+			return h, fmt.Errorf(s.lang.Say("--mac: %.40q is no MAC", "--mac: %.40q не MAC-адрес"), s.mac)
+		}
+		phone.MAC = named.MAC
+	}
+	office := provision.Office{URL: s.to}
+	if err := office.Check(); err != nil {
+		return h, fmt.Errorf("--to: %w", err)
+	}
+	return vendor.Hit(office, phone, is, provision.Call{Remote: s.remote, Name: s.name})
+}
+
+func tells(v *provision.Vendor) string {
+	var words []string
+	for _, e := range v.Tells() {
+		words = append(words, string(e))
+	}
+	return strings.Join(words, " ")
+}
+
+// tell prints what went out, what came back and what that means. A token is not shown: what is printed here is what people
+// paste where they ask for help.
+func (s *sending) tell(h provision.Hit, a handset.Answer, err error) {
+	target := h.Target
+	if token := strings.TrimPrefix(s.token, "/p/"); token != "" {
+		target = strings.Replace(target, token, "***", 1)
+	}
+	fmt.Fprintf(s.out, "%s %s HTTP/1.1\n", h.Method, target)
+	if h.Body != "" {
+		fmt.Fprintln(s.out, h.Body)
+	}
+	fmt.Fprintln(s.out)
+	if err != nil {
+		fmt.Fprintln(s.out, err)
+	} else {
+		fmt.Fprintln(s.out, s.lang.Sayf("%d %s, %d ms", "%d %s, %d мс", a.Status, http.StatusText(a.Status), a.Took.Round(time.Millisecond)/time.Millisecond))
+	}
+	if a.Body != "" {
+		fmt.Fprintln(s.out, a.Body)
+	}
+	meaning := s.lang.Of(handset.Meaning(a, err))
+	fmt.Fprintln(s.out, strings.NewReplacer("trace LINE", "trace "+s.line, "trace ЛИНИЯ", "trace "+s.line).Replace(meaning))
+}
