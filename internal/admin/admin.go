@@ -3,6 +3,7 @@
 //
 //	/livez    200 while the process is worth keeping
 //	/readyz   200 while it can take work; otherwise 503 with the failing checks named
+//	/targets  what the process needs and is no part of; apart from /readyz, because no restart brings it back
 //	/metrics  what the registry gathers, in Prometheus' text form
 package admin
 
@@ -44,6 +45,7 @@ type Options struct {
 type Server struct {
 	opts        Options
 	live, ready checks
+	targets     checks
 	http        *http.Server
 	listener    net.Listener
 	served      chan struct{}
@@ -68,12 +70,12 @@ func New(opts Options) *Server {
 }
 
 // Join adds the checks of one service to the server of the process around it, or, where there is none and an address is
-// set, to a server of the group's own.
-func Join(g *lifecycle.Group, around *Server, opts Options, ready map[string]Check) {
+// set, to a server of the group's own. It returns that server, nil if there is none.
+func Join(g *lifecycle.Group, around *Server, opts Options, ready map[string]Check) *Server {
 	s := around
 	if s == nil {
 		if opts.Addr == "" {
-			return
+			return nil
 		}
 		opts.Fail = g.Fail
 		s = New(opts)
@@ -82,6 +84,7 @@ func Join(g *lifecycle.Group, around *Server, opts Options, ready map[string]Che
 	for name, check := range ready {
 		s.Ready(name, check)
 	}
+	return s
 }
 
 // Live adds a check to /livez. A failing one asks for a restart of the process: never add what a restart does not heal.
@@ -90,12 +93,16 @@ func (s *Server) Live(name string, check Check) { s.live.add(name, check) }
 // Ready adds a check to /readyz.
 func (s *Server) Ready(name string, check Check) { s.ready.add(name, check) }
 
+// Target adds a check to /targets: whether something that the process needs, and is no part of, is there.
+func (s *Server) Target(name string, check Check) { s.targets.add(name, check) }
+
 // Handler is the server's mux, for tests and for whoever serves it elsewhere.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", index)
 	mux.HandleFunc("GET /livez", s.live.serve)
 	mux.HandleFunc("GET /readyz", s.ready.serve)
+	mux.HandleFunc("GET /targets", s.targets.serve)
 	if s.opts.Metrics != nil {
 		mux.Handle("GET /metrics", metrics(s.opts))
 	}
@@ -104,7 +111,7 @@ func (s *Server) Handler() http.Handler {
 
 func index(w http.ResponseWriter, _ *http.Request) {
 	plain(w, http.StatusOK)
-	fmt.Fprintln(w, "/livez\n/readyz\n/metrics")
+	fmt.Fprintln(w, "/livez\n/readyz\n/targets\n/metrics")
 }
 
 // metrics goes on when one collector fails: the others are wanted most when something is wrong.

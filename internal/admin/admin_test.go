@@ -171,3 +171,15 @@ func ask(t *testing.T, s *admin.Server, method, path string) (int, string) {
 	s.Handler().ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), method, path, nil))
 	return rec.Code, rec.Body.String()
 }
+
+func TestATargetThatIsAwayLeavesTheProcessReady(t *testing.T) {
+	s := admin.New(admin.Options{})
+	s.Target("main", func(context.Context) error { return errors.New("nobody listens") })
+	s.Target("crm", func(context.Context) error { return nil })
+	if status, body := ask(t, s, "GET", "/targets"); status != 503 || body != "main: nobody listens\n" {
+		t.Errorf("/targets = %d %q, want the one that is away", status, body)
+	}
+	if status, body := ask(t, s, "GET", "/readyz"); status != 200 || body != "ok\n" {
+		t.Errorf("/readyz = %d %q, want ok", status, body)
+	}
+}

@@ -65,6 +65,9 @@ func (p KnownPhone) Add(more KnownPhone) KnownPhone {
 	}
 	sum := more
 	sum.Model, sum.Firmware = cmp.Or(more.Model, p.Model), cmp.Or(more.Firmware, p.Firmware)
+	if p.Line != "" && string(more.Line) == more.MAC {
+		sum.Line = p.Line // a MAC stands for a line that was not told
+	}
 	if !p.First.IsZero() && p.First.Before(more.First) {
 		sum.First = p.First
 	}

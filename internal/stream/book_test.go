@@ -86,6 +86,17 @@ func TestOfTwoWordsTheLaterCounts(t *testing.T) {
 	}
 }
 
+func TestAMACIsNoLineWhereOneWasTold(t *testing.T) {
+	told := stream.KnownPhone{MAC: "001565aabb01", Line: "101", Last: monday}
+	silent := stream.KnownPhone{MAC: "001565aabb01", Line: "001565aabb01", Last: monday.Add(time.Hour)}
+	if got := told.Add(silent).Line; got != "101" {
+		t.Errorf("got line %s, want 101", got)
+	}
+	if got := silent.Add(silent).Line; got != "001565aabb01" {
+		t.Errorf("got line %s, want the MAC", got)
+	}
+}
+
 func TestAPhoneKeepsTheLatestFourAddresses(t *testing.T) {
 	var p stream.KnownPhone
 	for i := range 10 {

@@ -175,13 +175,17 @@ func unused(ctx context.Context, js jetstream.JetStream, name string, set LaneSe
 		if err != nil {
 			return fmt.Errorf("look at lane %d of target %s: %w", i, name, err)
 		}
-		info := lane.CachedInfo()
-		inHand := info.NumAckPending > 0 && info.Delivered.Last != nil && time.Since(*info.Delivered.Last) < info.Config.AckWait
-		if info.NumWaiting > 0 || inHand || slices.ContainsFunc(info.PriorityGroups, pinned) {
+		if atWork(lane.CachedInfo()) {
 			return fmt.Errorf("an adapter works on target %s, or did a moment ago: take it out of the adapters' configuration and stop them first", name)
 		}
 	}
 	return nil
+}
+
+// atWork reports whether an adapter waits for a lane's messages, or may have one in hand.
+func atWork(info *jetstream.ConsumerInfo) bool {
+	inHand := info.NumAckPending > 0 && info.Delivered.Last != nil && time.Since(*info.Delivered.Last) < info.Config.AckWait
+	return info.NumWaiting > 0 || inHand || slices.ContainsFunc(info.PriorityGroups, pinned)
 }
 
 func pinned(g jetstream.PriorityGroupState) bool { return g.PinnedClientID != "" }

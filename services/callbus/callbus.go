@@ -28,6 +28,8 @@ func commands() []command {
 		{"token", "new ID…|list|rotate", "what phones show at the door: make it, list it, make all anew", token},
 		{"provision", "VENDOR|list", "files of settings for phones, or what to paste into their web pages", provisionPhones},
 		{"send", "EVENT", "be a phone: send what a vendor's phone would, and say what the answer means", send},
+		{"phones", "", "which phones have called, and which events each has ever sent", phones},
+		{"doctor", "[LINE]", "say what is wrong, and what to do: phones, store, 1C; exit code for monitoring", examine},
 		{"standin", "", "a stand-in for 1C that prints the calls it gets", standin},
 		{"version", "", "print the version", func([]string) int { fmt.Println("callbus", Version); return 0 }},
 	}

@@ -50,8 +50,13 @@ func Run(ctx context.Context, o Options) error {
 	// A call under way gets its whole time-out, and its ending what that needs (docs/adr/0005).
 	s.group = lifecycle.New(lifecycle.Options{Log: o.Log, Grace: graceOf(targets)})
 	s.group.Add("connection", s.connect, s.disconnect)
-	admin.Join(s.group, s.Monitor, admin.Options{Addr: s.Admin, Metrics: s.Metrics, Log: s.Log},
+	monitor := admin.Join(s.group, s.Monitor, admin.Options{Addr: s.Admin, Metrics: s.Metrics, Log: s.Log},
 		map[string]admin.Check{"adapter": s.group.Ready, "nats": s.connected})
+	if monitor != nil {
+		for _, w := range s.works {
+			monitor.Target(w.target.Name, w.there)
+		}
+	}
 	s.group.Add("targets", s.start, s.drain).Pending(s.pending)
 	return s.group.Run(ctx)
 }

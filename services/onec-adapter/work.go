@@ -33,7 +33,8 @@ type work struct {
 	client    *onec.Client
 	log       zerolog.Logger
 	deliverer atomic.Pointer[deliver.Deliverer]
-	suggested string // the override that the log has seen
+	trouble   atomic.Pointer[string] // why 1C could not be described the last time
+	suggested string                 // the override that the log has seen
 }
 
 func newWork(s *service, t Target) (*work, error) {
@@ -53,6 +54,22 @@ func (w *work) away() bool {
 	}
 	shut, _ := d.Shut()
 	return shut
+}
+
+// there is an error that says why the target takes nothing. 1C's own words may hold a number.
+func (w *work) there(context.Context) error {
+	var why string
+	if d := w.deliverer.Load(); d != nil {
+		if shut, last := d.Shut(); shut {
+			why = last
+		}
+	} else if trouble := w.trouble.Load(); trouble != nil {
+		why = *trouble
+	}
+	if why == "" {
+		return nil
+	}
+	return errors.New(phone.Mask(why))
 }
 
 func (w *work) pending() string {
@@ -115,6 +132,10 @@ func (w *work) session(ctx context.Context) {
 // describe asks 1C what the operation takes. Where that cannot be told, the log gets a targets file to paste.
 func (w *work) describe(ctx context.Context) (*onec.Plan, error) {
 	plan, err := w.client.Describe(ctx)
+	if err != nil {
+		why := err.Error()
+		w.trouble.Store(&why)
+	}
 	var mapping *onec.MappingError
 	if !errors.As(err, &mapping) {
 		return &plan, err

@@ -1,0 +1,149 @@
+package callbus
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/callbus/callbus/internal/call"
+	"github.com/callbus/callbus/internal/config"
+	"github.com/callbus/callbus/internal/lifecycle"
+	"github.com/callbus/callbus/internal/stream"
+	"github.com/callbus/callbus/services/callbus/internal/doctor"
+	"github.com/callbus/callbus/services/callbus/internal/lang"
+)
+
+// Exit codes of the doctor, for monitoring.
+const (
+	healthy      = 0
+	ill          = 1
+	couldNotLook = 2
+)
+
+// lastEvents of a line are told.
+const lastEvents = 10
+
+// examination is one callbus doctor.
+type examination struct {
+	*line
+	tongue *lang.Lang
+	json   *bool
+	since  *time.Duration
+	admins config.List
+	about  call.Line
+}
+
+func examine(args []string) int {
+	x := &examination{line: newLine("doctor")}
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		var word string
+		word, args = shift(args)
+		x.about = call.Line(word)
+	}
+	x.tongue = lang.Flag(x.fs)
+	x.json = x.fs.Bool("json", false, "print the findings as JSON, for scripts")
+	x.since = x.fs.Duration("since", 24*time.Hour, "how far back refused hits, shared lines and MACs are looked at")
+	x.admins.Values = []string{"127.0.0.1:9080", "127.0.0.1:9081"}
+	x.fs.Var(&x.admins, "admin", "addresses of the probes and metrics of callbus up, or of ingest and onec-adapter, with commas")
+	switch err := config.Parse(x.fs, args, "CALLBUS"); {
+	case errors.Is(err, flag.ErrHelp):
+		return healthy
+	case err != nil:
+		return x.fail(couldNotLook, err)
+	}
+	ctx, stop := lifecycle.Signals(context.Background())
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, 2*answerTimeout)
+	defer cancel()
+	code, err := x.work(ctx)
+	if err != nil {
+		return x.fail(couldNotLook, err)
+	}
+	return code
+}
+
+// work looks at everything and says what it found.
+func (x *examination) work(ctx context.Context) (code int, err error) {
+	seen := doctor.Seen{Now: time.Now(), NATS: x.url}
+	seen.Since = seen.Now.Add(-*x.since)
+	if err := x.findKey(); err != nil {
+		return 0, err
+	}
+	seen.Admins = doctor.CollectAdmins(ctx, x.admins.Values)
+	nc, err := x.connect(ctx)
+	if err != nil {
+		// Whether somebody else is there who does not take our key, or nobody is.
+		if strings.Contains(strings.ToLower(err.Error()), "authorization") || ready(seen.Admins) {
+			return 0, err
+		}
+		seen.NATSAway = true
+		return x.say(seen, nil)
+	}
+	defer nc.Close()
+	if err := seen.Collect(ctx, nc); err != nil {
+		return 0, err
+	}
+	told, err := x.history(ctx, nc, seen)
+	if err != nil {
+		return 0, err
+	}
+	return x.say(seen, told)
+}
+
+// ready reports whether a Callbus says that all is well with it: then its NATS is only not open to us.
+func ready(all []doctor.Admin) bool {
+	for _, a := range all {
+		if a.Answers && len(a.Failing) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (x *examination) history(ctx context.Context, nc *nats.Conn, seen doctor.Seen) ([]doctor.Told, error) {
+	if x.about == "" {
+		return nil, nil
+	}
+	return seen.LineOf(ctx, nc, x.about, lastEvents)
+}
+
+// say prints the findings, and what is known of the line that was asked for.
+func (x *examination) say(seen doctor.Seen, told []doctor.Told) (code int, err error) {
+	found := doctor.Examine(seen, *x.tongue)
+	if x.about != "" {
+		seen.Phones = phonesOf(seen.Phones, x.about)
+		found = doctor.About(found, x.about, seen.Phones)
+		found = append(found, doctor.Unheard(x.about, seen, *x.tongue)...)
+	}
+	code = healthy
+	if !doctor.Healthy(found) {
+		code = ill
+	}
+	if *x.json {
+		return code, printJSON(os.Stdout, doctor.Report(found, seen, told))
+	}
+	if x.about != "" && !seen.NATSAway {
+		if len(seen.Phones) > 0 {
+			if err := printPhones(os.Stdout, seen.Phones, *x.tongue, seen.Now); err != nil {
+				return code, err
+			}
+		}
+		doctor.PrintLine(os.Stdout, x.about, told, *x.tongue)
+	}
+	doctor.Print(os.Stdout, found, seen, *x.tongue)
+	return code, nil
+}
+
+func phonesOf(all []stream.KnownPhone, line call.Line) (some []stream.KnownPhone) {
+	for _, p := range all {
+		if p.Line == line || p.MAC == string(line) {
+			some = append(some, p)
+		}
+	}
+	return some
+}

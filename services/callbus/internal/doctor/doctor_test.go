@@ -1,0 +1,274 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/callbus/callbus/internal/call"
+	number "github.com/callbus/callbus/internal/phone"
+	"github.com/callbus/callbus/internal/stream"
+	"github.com/callbus/callbus/internal/verdict"
+	"github.com/callbus/callbus/services/callbus/internal/lang"
+)
+
+var now = time.Date(2026, 11, 24, 15, 0, 0, 0, time.UTC)
+
+func ago(d time.Duration) time.Time { return now.Add(-d) }
+
+// well is what a healthy office looks like: nothing planted.
+func well() Seen {
+	return Seen{
+		Now: now, Since: ago(24 * time.Hour), NATS: "nats://127.0.0.1:4222",
+		Store: stream.Store{Clock: now, Calls: stream.Fullness{Used: 1 << 20, Room: 16 << 20}, Last: 7,
+			Targets: []stream.Progress{{Target: "main", Worked: true}}},
+		Phones: []stream.KnownPhone{aPhone("001565aabb01", "101", 9)},
+		Admins: []Admin{{Addr: "127.0.0.1:9080", Answers: true, Away: map[string]string{}, Certificate: now.AddDate(0, 2, 0)}, {Addr: "127.0.0.1:9081"}},
+	}
+}
+
+// aPhone has told of n incoming calls, half of them answered.
+func aPhone(mac string, line call.Line, n int) stream.KnownPhone {
+	at := ago(time.Minute)
+	return stream.KnownPhone{MAC: mac, Line: line, Vendor: "yealink", Model: "T46S", First: ago(72 * time.Hour), Last: at,
+		Addrs: map[string]time.Time{"192.168.10.10": at},
+		Events: map[call.EventType]stream.SeenEvent{
+			call.Incoming: {Count: n, Last: at}, call.Answered: {Count: n / 2, Last: at}, call.Ended: {Count: n, Last: at}}}
+}
+
+// with changes the only phone's events.
+func with(change func(p *stream.KnownPhone)) func(*Seen) {
+	return func(s *Seen) { change(&s.Phones[0]) }
+}
+
+func counts(n map[call.EventType]int) func(*Seen) {
+	return with(func(p *stream.KnownPhone) {
+		p.Events = map[call.EventType]stream.SeenEvent{}
+		for t, c := range n {
+			p.Events[t] = stream.SeenEvent{Count: c, Last: p.Last}
+		}
+	})
+}
+
+// happened adds events, each "before now: type line mac address number".
+func happened(lines ...string) func(*Seen) {
+	return func(s *Seen) {
+		for _, text := range lines {
+			w := strings.Fields(text)
+			before, err := time.ParseDuration(w[0])
+			if err != nil {
+				panic(err)
+			}
+			s.Calls = append(s.Calls, call.Event{Time: ago(before), Type: call.EventType(w[1]), Line: call.Line(w[2]),
+				Phone: call.Phone{MAC: w[3], IP: w[4]}, Remote: call.Party{Number: number.Number("+7495123000" + w[5])}})
+		}
+	}
+}
+
+func refusedHits(status int, reason string, n int) func(*Seen) {
+	return func(s *Seen) {
+		for range n {
+			s.Rejected = append(s.Rejected, stream.Rejection{Time: ago(time.Hour), Status: status, Reason: reason, Addr: "192.168.10.66"})
+		}
+	}
+}
+
+func TestEachFaultIsNamedAndNothingElse(t *testing.T) {
+	for _, c := range []struct {
+		why   string
+		plant func(*Seen)
+		want  string // ids with a blank between
+	}{
+		{"nothing", func(*Seen) {}, ""},
+
+		{"calls, and no end", counts(map[call.EventType]int{call.Incoming: 9, call.Answered: 4}), "no-end"},
+		{"calls, and no end: only a few so far", counts(map[call.EventType]int{call.Incoming: 4}), ""},
+		{"missed is an end", counts(map[call.EventType]int{call.Incoming: 9, call.Missed: 1, call.Answered: 1}), ""},
+		{"only its own events", counts(map[call.EventType]int{call.Boot: 30, call.Registered: 30}), ""},
+		{"holds what it never answered", counts(map[call.EventType]int{call.Incoming: 9, call.Held: 1, call.Ended: 9}), "no-answer"},
+		{"ten dialled, none answered", counts(map[call.EventType]int{call.Outgoing: 10, call.Ended: 9}), "no-answer"},
+		{"a phone of a ring group that loses each race", counts(map[call.EventType]int{call.Incoming: 90, call.Ended: 90, call.Outgoing: 3}), ""},
+		{"talked for ten minutes and never answered", both(counts(map[call.EventType]int{call.Incoming: 9, call.Ended: 9}),
+			happened("20m incoming 101 001565aabb01 10.0.0.1 1", "10m ended 101 001565aabb01 10.0.0.1 1")), "no-answer"},
+		{"the number comes unfilled", with(func(p *stream.KnownPhone) {
+			p.Events[call.Incoming] = stream.SeenEvent{Count: 9, Last: p.Last, Unfilled: []string{"remote", "cid"}}
+		}), "unfilled"},
+		{"what a model lacks, or a boot", with(func(p *stream.KnownPhone) {
+			p.Events[call.Incoming] = stream.SeenEvent{Count: 9, Last: p.Last, Unfilled: []string{"cid", "callerid"}}
+			p.Events[call.Boot] = stream.SeenEvent{Count: 1, Last: p.Last, Unfilled: []string{"remote"}}
+			p.Events[call.Ended] = stream.SeenEvent{Count: 9, Last: p.Last, Unfilled: []string{"remote"}}
+		}), ""},
+		{"a call without a line", happened("1m incoming 001565aabb01 001565aabb01 10.0.0.1 1"), "no-line"},
+		{"a boot without a line", with(func(p *stream.KnownPhone) { p.Line = "001565aabb01" }), ""},
+
+		{"silent for a working day", both(heardLast(30*time.Hour, 40), office(20*time.Hour)), "silent"},
+		{"silent over a weekend", both(heardLast(63*time.Hour, 40), office(time.Hour)), ""},
+		{"silent, and never used much", both(heardLast(30*time.Hour, 5), office(20*time.Hour)), ""},
+		{"silent for a month: put away", both(heardLast(30*24*time.Hour, 40), office(20*time.Hour)), ""},
+
+		{"two on a line", happened("50m incoming 102 aa 10.0.0.1 1", "40m incoming 102 bb 10.0.0.2 2", "30m incoming 102 aa 10.0.0.1 3", "20m incoming 102 bb 10.0.0.2 4"), "line-twice"},
+		{"one of them yesterday", happened("50h incoming 102 aa 10.0.0.1 1", "40h incoming 102 bb 10.0.0.2 2", "30m incoming 102 aa 10.0.0.1 3", "20m incoming 102 bb 10.0.0.2 4"), ""},
+		{"two that ring together", happened("50m incoming 102 aa 10.0.0.1 1", "50m incoming 102 bb 10.0.0.2 1", "30m incoming 102 aa 10.0.0.1 3", "30m incoming 102 bb 10.0.0.2 3"), "line-shared"},
+		{"a phone was replaced", happened("50m incoming 102 aa 10.0.0.1 1", "40m incoming 102 aa 10.0.0.1 2", "30m incoming 102 bb 10.0.0.2 3", "20m incoming 102 bb 10.0.0.2 4"), ""},
+		{"two phones dial on a line", happened("50m outgoing 102 aa 10.0.0.1 1", "40m outgoing 102 bb 10.0.0.2 2", "30m outgoing 102 aa 10.0.0.1 3", "20m outgoing 102 bb 10.0.0.2 4"), ""},
+		{"a MAC from two addresses", happened("50m incoming 102 aa 10.0.0.1 1", "40m incoming 102 aa 10.0.0.2 2", "30m incoming 102 aa 10.0.0.1 3", "20m incoming 102 aa 10.0.0.2 4"), "mac-twice"},
+		{"a MAC got another address", happened("50m incoming 102 aa 10.0.0.1 1", "40m incoming 102 aa 10.0.0.1 2", "30m incoming 102 aa 10.0.0.2 3", "20m incoming 102 aa 10.0.0.2 4"), ""},
+		{"one URL has ip=, the other has not", happened("50m incoming 102 aa 10.0.0.1 1", "40m ended 102 aa 10.0.0.2 1", "30m incoming 102 aa 10.0.0.1 3", "20m ended 102 aa 10.0.0.2 3"), ""},
+
+		{"no token", refusedHits(401, "a token is needed: /p/TOKEN in front of the path", 1), "token-missing"},
+		{"a wrong token", refusedHits(403, "wrong token", 3), "token-wrong"},
+		{"another's token", refusedHits(403, "this token may not speak for this line", 3), "token-foreign"},
+		{"a foreign address", refusedHits(403, "this address is not allowed", 3), "address-refused"},
+		{"too many", refusedHits(429, "too many requests", 3), "too-many-hits"},
+		{"nothing usable", refusedHits(400, "no line: one of line, acc, local or mac is needed", 3), "hits-unusable"},
+		{"two reasons", both(refusedHits(400, "no line", 3), refusedHits(404, "no such dialect", 1)), "hits-unusable hits-unusable"},
+		{"long ago", func(s *Seen) {
+			refusedHits(403, "wrong token", 3)(s)
+			s.Since = ago(time.Minute)
+		}, ""},
+
+		{"nobody there", func(s *Seen) {
+			*s = Seen{Now: now, Since: now, NATSAway: true, Admins: []Admin{{Addr: "127.0.0.1:9080"}}}
+		}, "nats-away"},
+		{"NATS without ingest", func(s *Seen) { *s = Seen{Now: now, NoCalls: true, Admins: s.Admins} }, "no-calls-stream"},
+		{"no admin port", func(s *Seen) { s.Admins = s.Admins[1:] }, "admin-silent"},
+		{"a frozen store", func(s *Seen) { s.Admins[0].Failing = []string{"store: the stream is frozen"} }, "store-frozen"},
+		{"an adapter without NATS", func(s *Seen) { s.Admins[0].Failing = []string{"nats: NATS is away"} }, "not-ready"},
+		{"a full store", func(s *Seen) { s.Store.Calls.Used = 15 << 20 }, "store-full"},
+		{"full of endings", func(s *Seen) { s.Store.Endings = stream.Fullness{Used: 15 << 20, Room: 16 << 20} }, "store-full"},
+		{"80 per cent, before the janitor", func(s *Seen) { s.Store.Calls.Used = 13 << 20 }, ""},
+		{"no limit", func(s *Seen) { s.Store.Calls.Room = -1 }, ""},
+		{"another clock", func(s *Seen) { s.Store.Clock = now.Add(3 * time.Minute) }, "clock"},
+		{"a call of tomorrow", happened("-24h incoming 101 001565aabb01 10.0.0.1 1"), "clock"},
+		{"a certificate that ends", func(s *Seen) { s.Admins[0].Certificate = now.AddDate(0, 0, 10) }, "certificate"},
+		{"a certificate that has ended", func(s *Seen) { s.Admins[0].Certificate = now.AddDate(0, 0, -10) }, "certificate"},
+
+		{"1C is away", func(s *Seen) {
+			s.Admins[0].Away["main"] = "nobody listens at this address"
+			s.Store.Targets[0] = stream.Progress{Target: "main", Waiting: 70, Oldest: ago(time.Hour)}
+		}, "onec-away"},
+		{"1C works, and an event waits", func(s *Seen) {
+			s.Store.Targets[0] = stream.Progress{Target: "main", Waiting: 70, Oldest: ago(6 * time.Minute), Worked: true}
+		}, "waiting"},
+		{"it has just come", func(s *Seen) {
+			s.Store.Targets[0] = stream.Progress{Target: "main", Waiting: 70, Oldest: ago(time.Minute), Worked: true}
+		}, ""},
+		{"a target without an adapter", func(s *Seen) {
+			s.Store.Targets = append(s.Store.Targets, stream.Progress{Target: "old", Waiting: 70, Oldest: ago(time.Hour)})
+		}, "target-idle"},
+		{"no target", func(s *Seen) { s.Store.Targets = nil }, "no-target"},
+		{"no target, and nothing for one yet", func(s *Seen) { s.Store.Targets, s.Store.Last = nil, 0 }, ""},
+		{"dead letters", func(s *Seen) {
+			for range 3 {
+				d := stream.DeadLetter{}
+				d.Target, d.Why = "main", "1C refused: деление на 0"
+				s.Dead = append(s.Dead, d)
+			}
+		}, "dead-letters"},
+	} {
+		s := well()
+		c.plant(&s)
+		for _, l := range []lang.Lang{lang.English, lang.Russian} {
+			found := Examine(s, l)
+			var ids []string
+			for _, f := range found {
+				ids = append(ids, f.ID)
+				if f.What == "" || f.Do == "" || strings.Contains(f.What+f.Do, "%!") || rank[f.Level] == 0 && f.Level != Fault {
+					t.Errorf("%s, %s: %+v", c.why, l, f)
+				}
+				if l == lang.Russian && !strings.ContainsAny(f.What, "абвеиор") {
+					t.Errorf("%s: no Russian: %s", c.why, f.What)
+				}
+			}
+			if got := strings.Join(ids, " "); got != c.want {
+				t.Errorf("%s, %s: got %q, want %q", c.why, l, got, c.want)
+			}
+			onlyNotes := !slices.ContainsFunc(found, func(f Finding) bool { return f.Level != Note })
+			if Healthy(found) != onlyNotes {
+				t.Errorf("%s: healthy %v", c.why, Healthy(found))
+			}
+		}
+	}
+}
+
+func both(a, b func(*Seen)) func(*Seen) { return func(s *Seen) { a(s); b(s) } }
+
+// heardLast is when the phone said its last, of n events.
+func heardLast(before time.Duration, n int) func(*Seen) {
+	return with(func(p *stream.KnownPhone) {
+		*p = aPhone(p.MAC, p.Line, n)
+		p.Last = ago(before)
+	})
+}
+
+// office is another phone that was at work every hour since.
+func office(since time.Duration) func(*Seen) {
+	return func(s *Seen) {
+		for at := since; at > 0; at -= time.Hour {
+			happened(fmt.Sprintf("%v incoming 110 001565aabb10 10.0.0.10 1", at))(s)
+		}
+	}
+}
+
+func TestOnlySomePhonesAreNamedOfManyWithOneTrouble(t *testing.T) {
+	s := well()
+	for i := range 50 {
+		s.Rejected = append(s.Rejected, stream.Rejection{Time: now, Status: 401, Addr: fmt.Sprint("10.0.0.", i)})
+	}
+	if got := len(Examine(s, lang.English)); got != mostRefused {
+		t.Errorf("got %d findings, want %d", got, mostRefused)
+	}
+}
+
+func TestARefusedPhoneIsNamedAsItsOwnerKnowsIt(t *testing.T) {
+	s := well()
+	s.Rejected = []stream.Rejection{{Time: now, Status: 403, Reason: "wrong token", Addr: "192.168.10.10"}}
+	if got := Examine(s, lang.Russian)[0].What; !strings.HasPrefix(got, "Телефон 101 (001565aabb01, yealink T46S), 192.168.10.10 шлёт неверный токен") {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestALineIsToldWhatConcernsIt(t *testing.T) {
+	s := well()
+	other := aPhone("001565aabb02", "102", 9)
+	other.Events[call.Incoming] = stream.SeenEvent{Count: 9, Unfilled: []string{"remote"}}
+	other.Addrs = map[string]time.Time{"192.168.10.12": now}
+	s.Phones = append(s.Phones, other)
+	s.Store.Calls.Used = 15 << 20
+	s.Rejected = []stream.Rejection{{Time: now, Status: 401, Addr: "192.168.10.10"}, {Time: now, Status: 401, Addr: "192.168.10.12"}}
+	ids := func(line call.Line, phones ...stream.KnownPhone) (ids []string) {
+		for _, f := range About(Examine(s, lang.English), line, phones) {
+			ids = append(ids, f.ID)
+		}
+		return ids
+	}
+	if diff := cmp.Diff([]string{"store-full", "token-missing"}, ids("101", s.Phones[0])); diff != "" {
+		t.Errorf("101 (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"store-full", "token-missing", "unfilled"}, ids("102", other)); diff != "" {
+		t.Errorf("102 (-want +got):\n%s", diff)
+	}
+	s.Phones = nil
+	if got := Unheard("103", s, lang.English); len(got) != 1 || Healthy(got) {
+		t.Errorf("103: got %+v, want that it was never heard", got)
+	}
+}
+
+func TestALineTellsWhatOneCAnswered(t *testing.T) {
+	end := stream.Ended{Target: "main"}
+	end.Verdict, end.Answer = verdict.Done(), "ok"
+	refused := stream.Ended{Target: "crm"}
+	refused.Verdict = verdict.Never("деление на 0")
+	told := []Told{{Event: call.Event{Time: now, Type: call.Incoming, Remote: call.Party{URI: "sip:102@pbx"}}, Endings: []stream.Ended{end, refused}}, {Event: call.Event{Time: now, Type: call.Ended}}}
+	var out strings.Builder
+	PrintLine(&out, "101", told, lang.Russian)
+	for _, want := range []string{"Линия 101", "sip:102@pbx", "main: передано ok; crm: отвергнуто: деление на 0", "ещё не передано"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("want %q in\n%s", want, &out)
+		}
+	}
+}

@@ -1,0 +1,128 @@
+package doctor
+
+import (
+	"cmp"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/callbus/callbus/internal/phone"
+	"github.com/callbus/callbus/internal/stream"
+)
+
+// mostRefused is how many phones are named of those with one and the same trouble.
+const mostRefused = 10
+
+// refusal is what is the matter with hits that were not let in, or made no sense.
+type refusal struct{ id, addr, reason string }
+
+// door looks at the hits that were refused: one finding for each trouble, address and reason.
+func (x exam) door() (all []Finding) {
+	last, count := map[refusal]stream.Rejection{}, map[refusal]int{}
+	for _, r := range x.Rejected {
+		if r.Time.Before(x.Since) {
+			continue
+		}
+		k := refusal{id: troubleOf(r), addr: r.Addr}
+		if k.id == "hits-unusable" {
+			k.reason = r.Reason
+		}
+		last[k] = r
+		count[k]++
+	}
+	named := map[string]int{}
+	for _, k := range slices.SortedFunc(maps.Keys(count), func(a, b refusal) int {
+		return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(count[b], count[a]), cmp.Compare(a.addr, b.addr), cmp.Compare(a.reason, b.reason))
+	}) {
+		if named[k.id]++; named[k.id] <= mostRefused {
+			all = append(all, x.refused(k, last[k], count[k]))
+		}
+	}
+	return all
+}
+
+// troubleOf names a refusal by its status, and by the words of the door (services/ingest/internal/access).
+func troubleOf(r stream.Rejection) string {
+	switch {
+	case r.Status == http.StatusUnauthorized:
+		return "token-missing"
+	case r.Status == http.StatusForbidden && strings.Contains(r.Reason, "this address is not allowed"):
+		return "address-refused"
+	case r.Status == http.StatusForbidden && strings.Contains(r.Reason, "wrong token"):
+		return "token-wrong"
+	case r.Status == http.StatusForbidden:
+		return "token-foreign"
+	case r.Status == http.StatusTooManyRequests:
+		return "too-many-hits"
+	}
+	return "hits-unusable"
+}
+
+func (x exam) refused(k refusal, last stream.Rejection, n int) Finding {
+	f := Finding{ID: k.id, Level: Fault, Addr: k.addr}
+	tail := x.Sayf("hits %d, the last %s ago", "запросов %d, последний %s назад", n, x.span(x.Now.Sub(last.Time)))
+	who := x.whoIs(k.addr, last)
+	switch k.id {
+	case "token-missing":
+		f.What = x.Sayf("%s sends hits without a token, and is refused (401): %s", "%s шлёт запросы без токена и получает 401: %s", who, tail)
+		f.Do = x.Say("Put /p/TOKEN between port and path of every URL of that phone (callbus token list prints it), or serve it without: --token-optional",
+			"Вставьте /p/ТОКЕН между портом и путём во все URL телефона (его печатает callbus token list) или обслуживайте без токена: --token-optional")
+	case "token-wrong":
+		f.What = x.Sayf("%s sends a wrong token, and is refused (403): %s", "%s шлёт неверный токен и получает 403: %s", who, tail)
+		f.Do = x.Say("Copy its token anew (callbus token list): a slip of the hand, or a secret that was rotated",
+			"Скопируйте токен заново (callbus token list): в нём опечатка, или секрет сменили (rotate)")
+	case "token-foreign":
+		f.What = x.Sayf("%s has a token that is not for it (%s): %s", "У %s чужой токен (%s): %s", who, last.Reason, tail)
+		f.Do = x.Say("Each phone has its own token; compare MAC, line and address with phones.csv", "У каждого телефона свой токен; сверьте MAC, линию и адрес с phones.csv")
+	case "address-refused":
+		f.What = x.Sayf("%s calls from an address that --allow does not name (403): %s", "%s обращается с адреса, которого нет в --allow (403): %s", who, tail)
+		f.Do = x.Say("If it is one of your phones, add its network to --allow", "Если это ваш телефон, добавьте его сеть в --allow")
+	case "too-many-hits":
+		f.Level = Warning
+		f.What = x.Sayf("%s sends more hits than --rate-limit allows (429): %s", "%s шлёт больше запросов, чем разрешает --rate-limit (429): %s", who, tail)
+		f.Do = x.Say("Raise --rate-limit, or give the phones behind that address tokens: they are not limited",
+			"Увеличьте --rate-limit или дайте телефонам за этим адресом токены: для них ограничения нет")
+	default:
+		f.Level = Warning
+		f.What = x.Sayf("%s sends hits that make no sense (%d: %s): %s. The last query: %s", "%s шлёт непонятные запросы (%d: %s): %s. Параметры последнего: %s",
+			who, last.Status, x.reason(last.Reason), tail, cmp.Or(strings.TrimSpace(last.Dialect+" "+phone.Mask(shorten(last.Query))), "-"))
+		f.Do = x.Say("Mend that URL in the phone: README, \"Connect the phones\"", "Исправьте этот URL в телефоне: README, раздел о настройке телефонов")
+	}
+	return f
+}
+
+// reasons are what a phone is told (docs/wire.md §1), up to the colon, in Russian.
+var reasons = map[string]string{
+	"no such dialect or event":              "нет такого диалекта или события",
+	"this phone's event means nothing here": "это событие телефона ничего не значит для Callbus",
+	"no line":                               "не указана линия: нужен один из параметров line, acc, local, mac",
+	"a body must be a form":                 "тело запроса — не форма",
+}
+
+// reason is why a hit was of no use, without the lists behind it.
+func (x exam) reason(why string) string {
+	short, _, _ := strings.Cut(why, ":")
+	return x.Say(short, cmp.Or(reasons[short], short))
+}
+
+// whoIs names an address by the phone that has been heard from it, else by what it calls itself.
+func (x exam) whoIs(addr string, r stream.Rejection) string {
+	for _, p := range x.Phones {
+		if _, there := p.Addrs[addr]; there {
+			return x.name(p) + ", " + addr
+		}
+	}
+	who := x.Sayf("The phone at %s", "Телефон с адреса %s", addr)
+	if r.UserAgent != "" {
+		who += " (" + shorten(r.UserAgent) + ")"
+	}
+	return who
+}
+
+func shorten(s string) string {
+	if r := []rune(s); len(r) > 80 {
+		return string(r[:80]) + "…"
+	}
+	return s
+}

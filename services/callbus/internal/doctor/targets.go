@@ -1,0 +1,77 @@
+package doctor
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/callbus/callbus/services/callbus/internal/reason"
+)
+
+// waitsLong is how long an event may wait while 1C is there: five tries of ten seconds take one.
+const waitsLong = 5 * time.Minute
+
+// targets looks who takes the events, and whether it does.
+func (x exam) targets() (all []Finding) {
+	away := map[string]string{}
+	for _, a := range x.Admins {
+		maps.Copy(away, a.Away)
+	}
+	for _, target := range slices.Sorted(maps.Keys(away)) {
+		all = append(all, Finding{ID: "onec-away", Level: Fault, Target: target,
+			What: x.Sayf("1C (target %s) takes no calls: %s. They wait in the store: %d", "1С (получатель %s) не принимает звонки: %s. Ждут в хранилище: %d",
+				target, reason.In(x.Lang, away[target]), x.waiting(target)),
+			Do: x.Say("Nothing is lost, they are delivered once 1C is back. What the words mean: docs/operations.md, \"What 1C says\"",
+				"Ничего не потеряно: звонки уйдут, когда 1С вернётся. Что значит эта причина: docs/operations.md, раздел «What 1C says»")})
+	}
+	if len(x.Store.Targets) == 0 && len(away) == 0 && x.Store.Last > 0 {
+		all = append(all, Finding{ID: "no-target", Level: Fault,
+			What: x.Sayf("Nobody takes the events to 1C: %d are stored, and no target is known", "Никто не передаёт события в 1С: сохранено %d, а получателя нет", x.Store.Last),
+			Do:   x.Say("Start onec-adapter (or callbus up) with --onec-url", "Запустите onec-adapter (или callbus up) с --onec-url")})
+	}
+	for _, p := range x.Store.Targets {
+		if p.Oldest.IsZero() || x.Now.Sub(p.Oldest) < waitsLong || away[p.Target] != "" {
+			continue // 1C away says it already
+		}
+		f := Finding{ID: "waiting", Level: Fault, Target: p.Target,
+			What: x.Sayf("Events wait for 1C (target %s): the oldest for %s, %d behind it", "События ждут 1С (получатель %s): самое старое — %s, за ним ещё %d",
+				p.Target, x.span(x.Now.Sub(p.Oldest)), p.Waiting-1),
+			Do: x.Say("See call.later and lane.stopped in the log of the adapter: they say what it tries, and why it fails",
+				"Смотрите в журнале адаптера строки call.later и lane.stopped: в них сказано, что он пробует и почему не выходит")}
+		if !p.Worked {
+			f.ID = "target-idle"
+			f.What = x.Sayf("No adapter works on target %s: the oldest event waits for %s, %d behind it",
+				"С получателем %s никто не работает: самое старое событие ждёт %s, за ним ещё %d", p.Target, x.span(x.Now.Sub(p.Oldest)), p.Waiting-1)
+			f.Do = x.Sayf("Start its adapter. If the target is gone for good: callbus targets forget %s, or the store fills up",
+				"Запустите его адаптер. Если получатель больше не нужен: callbus targets forget %s, иначе хранилище заполнится", p.Target)
+		}
+		all = append(all, f)
+	}
+	return all
+}
+
+func (x exam) waiting(target string) uint64 {
+	for _, p := range x.Store.Targets {
+		if p.Target == target {
+			return p.Waiting
+		}
+	}
+	return 0
+}
+
+// dead looks for what 1C would not take: one finding for each target.
+func (x exam) dead() (all []Finding) {
+	last, count := map[string]string{}, map[string]int{}
+	for _, d := range x.Dead {
+		last[d.Target] = d.Why
+		count[d.Target]++
+	}
+	for _, target := range slices.Sorted(maps.Keys(count)) {
+		all = append(all, Finding{ID: "dead-letters", Level: Fault, Target: target,
+			What: x.Sayf("1C (target %s) refused %d events. The last reason: %s", "1С (получатель %s) отвергла событий: %d. Последняя причина: %s",
+				target, count[target], reason.In(x.Lang, last[target])),
+			Do: x.Say("callbus dead list shows them. Mend 1C, then callbus dead retry N sends one again",
+				"Список: callbus dead list. Исправьте 1С, затем отправьте заново: callbus dead retry N")})
+	}
+	return all
+}

@@ -1,0 +1,78 @@
+package callbus
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/callbus/callbus/internal/call"
+	"github.com/callbus/callbus/internal/stream"
+	"github.com/callbus/callbus/services/callbus/internal/doctor"
+	"github.com/callbus/callbus/services/callbus/internal/lang"
+)
+
+func phones(args []string) int {
+	l := newLine("phones")
+	tongue := lang.Flag(l.fs)
+	asJSON := l.fs.Bool("json", false, "print the phone book as JSON, for scripts")
+	return l.run(args, func(ctx context.Context, nc *nats.Conn) error {
+		ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+		defer cancel()
+		all, err := doctor.KnownPhones(ctx, nc)
+		switch {
+		case err != nil:
+			return err
+		case *asJSON:
+			return printJSON(os.Stdout, append([]stream.KnownPhone{}, all...))
+		case len(all) == 0:
+			fmt.Println(tongue.Say("No phone has been heard yet: fire one of its URLs (make a call), or see callbus doctor",
+				"Ни один телефон ещё не отозвался: позвоните на него или смотрите callbus doctor"))
+			return nil
+		}
+		return printPhones(os.Stdout, all, *tongue, time.Now())
+	})
+}
+
+func printJSON(w io.Writer, what any) error {
+	out := json.NewEncoder(w)
+	out.SetIndent("", "  ")
+	out.SetEscapeHTML(false)
+	return out.Encode(what)
+}
+
+// printPhones writes a line for each phone; a dash stands for what it has not told.
+func printPhones(w io.Writer, all []stream.KnownPhone, l lang.Lang, now time.Time) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, l.Say("LINE\tMAC\tPHONE\tADDRESS\tLAST\tEVENTS", "ЛИНИЯ\tMAC\tТЕЛЕФОН\tАДРЕС\tПОСЛЕДНИЙ\tСОБЫТИЯ"))
+	for _, p := range all {
+		line := string(p.Line)
+		if p.Site != "" {
+			line = p.Site + "/" + line
+		}
+		fmt.Fprintln(table, strings.Join([]string{
+			cmp.Or(line, "-"), cmp.Or(p.MAC, "-"), strings.TrimSpace(strings.Join([]string{p.Vendor, p.Model, p.Firmware}, " ")),
+			cmp.Or(doctor.LatestAddr(p), "-"), l.Sayf("%s ago", "%s назад", doctor.Span(l.Say, max(0, now.Sub(p.Last)))), events(p),
+		}, "\t"))
+	}
+	return table.Flush()
+}
+
+// events are those that the phone has ever sent, and how often, in the order of docs/wire.md.
+func events(p stream.KnownPhone) string {
+	var words []string
+	for _, t := range slices.Concat(call.CallEvents, call.PhoneEvents) {
+		if seen, ok := p.Events[t]; ok {
+			words = append(words, fmt.Sprintf("%s %d", t, seen.Count))
+		}
+	}
+	return strings.Join(words, ", ")
+}
