@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/rs/zerolog"
@@ -22,6 +23,11 @@ type Program struct {
 	Env     string // prefix of the environment: INGEST
 	Flags   func(*flag.FlagSet)
 	Run     func(context.Context, zerolog.Logger) error
+
+	// Log is where the log and errors go; nil: standard error.
+	Log io.Writer
+	// Context ends where something else than a signal stops the program; nil: nothing does.
+	Context context.Context
 }
 
 // Main parses the arguments, runs the program, and returns its exit code: 0 after a clean stop, 1 after a failure, 2
@@ -29,6 +35,7 @@ type Program struct {
 func (p Program) Main(args []string) int {
 	fs := flag.NewFlagSet(p.Name, flag.ContinueOnError)
 	p.Flags(fs)
+	p.defaults()
 	var log telemetry.Options
 	log.Flags(fs)
 	version := fs.Bool("version", false, "print the version and stop")
@@ -36,17 +43,26 @@ func (p Program) Main(args []string) int {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case err != nil:
-		fmt.Fprintf(os.Stderr, "%s: %v\n", p.Name, err)
+		fmt.Fprintf(p.Log, "%s: %v\n", p.Name, err)
 		return 2
 	case *version:
 		fmt.Println(p.Name, p.Version)
 		return 0
 	}
-	ctx, stop := lifecycle.Signals(context.Background())
+	ctx, stop := lifecycle.Signals(p.Context)
 	defer stop()
-	if err := p.Run(ctx, telemetry.New(os.Stderr, log)); err != nil {
-		fmt.Fprintf(os.Stderr, "%s: %v\n", p.Name, err)
+	if err := p.Run(ctx, telemetry.New(p.Log, log)); err != nil {
+		fmt.Fprintf(p.Log, "%s: %v\n", p.Name, err)
 		return 1
 	}
 	return 0
+}
+
+func (p *Program) defaults() {
+	if p.Log == nil {
+		p.Log = os.Stderr
+	}
+	if p.Context == nil {
+		p.Context = context.Background()
+	}
 }

@@ -20,7 +20,9 @@ var Version = "dev"
 
 func commands() []command {
 	return []command{
+		{"init", "", "the first run: asks where 1C is, tries it out, writes callbus.yaml", initialise},
 		{"up", "", "run everything in one process: store, ingest, adapter (--demo: with a stand-in 1C)", up},
+		{"service", "install|remove|status", "run with this machine: systemd, or a service of Windows", manageService},
 		{"tail", "", "show events as they come, one line each", tail},
 		{"dead", "list|show N|retry N", "events that 1C would not take: see why, send again", dead},
 		{"trace", "WORD", "the life of a line's, a call's or one event: hit, store, each try at 1C, ending", traceLife},

@@ -115,14 +115,21 @@ func urlsToPaste(phones net.Addr, tokens, demo bool) string {
 		fmt.Fprint(&b, "\nIn place of /p/TOKEN each phone has its own: callbus token new MAC prints it.\n")
 	}
 	fmt.Fprint(&b, "\nCallbus is up. Paste into a Yealink (Features > Action URL):\n\n")
-	for _, y := range yealinkEvents {
-		fmt.Fprintf(&b, "  %-21s %s/yealink/%s?mac=$mac&acc=$active_user&remote=$remote&name=$display_remote&cid=$call_id\n", y.field, base, y.event)
-	}
+	b.WriteString(yealinkURLs(base))
 	fmt.Fprint(&b, "\nPhones that are set up for checkphone.php need only a new host (event: 1 incoming, 2 answered, 3 outgoing, 4 ended):\n\n")
 	fmt.Fprintf(&b, "  %s/checkphone.php?event=1&p1=$remote&p2=$display_local\n\n", base)
 	if demo {
 		fmt.Fprintf(&b, "Try it yourself:\n\n  curl 'http://%s/checkphone.php?event=1&p1=sip:74951234567@operatorsip.ru&p2=101'\n\n",
 			net.JoinHostPort(boundTo(phones, localhost), port(phones)))
+	}
+	return b.String()
+}
+
+// yealinkURLs has a line for each field of a Yealink's web page.
+func yealinkURLs(base string) string {
+	var b strings.Builder
+	for _, y := range yealinkEvents {
+		fmt.Fprintf(&b, "  %-21s %s/yealink/%s?mac=$mac&acc=$active_user&remote=$remote&name=$display_remote&cid=$call_id\n", y.field, base, y.event)
 	}
 	return b.String()
 }

@@ -42,7 +42,11 @@ type office struct {
 
 func up(args []string) int {
 	var o office
-	return program.Program{Name: "callbus up", Version: Version, Env: "CALLBUS", Flags: o.flags, Run: o.run}.Main(args)
+	p := program.Program{Name: "callbus up", Version: Version, Env: "CALLBUS", Flags: o.flags, Run: o.run}
+	if managed() {
+		return underManager(p, args)
+	}
+	return p.Main(args)
 }
 
 func (o *office) flags(fs *flag.FlagSet) {

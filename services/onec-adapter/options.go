@@ -63,6 +63,9 @@ type From string
 // DefaultTarget is the name of the target that flags describe.
 const DefaultTarget = "main"
 
+// DefaultOperation is that of the original service.
+const DefaultOperation = onec.DefaultOperation
+
 // DefaultSessions is how many calls 1C gets at once: licences are short, and one call takes about 30 ms.
 const DefaultSessions = 2
 
@@ -82,7 +85,7 @@ func (o *Options) TargetFlags(fs *flag.FlagSet) {
 	fs.StringVar(&t.URL, "onec-url", "", "URL of 1C's web service (http://server/base/ws/teldata.1cws)")
 	fs.StringVar(&t.User, "onec-user", "", "user of the infobase")
 	fs.StringVar(&t.PasswordFile, "onec-password-file", "", "file with the user's password")
-	fs.StringVar(&t.Operation, "onec-operation", onec.DefaultOperation, "operation of the web service")
+	fs.StringVar(&t.Operation, "onec-operation", DefaultOperation, "operation of the web service")
 	fs.BoolVar(&t.SOAP12, "onec-soap12", false, "speak SOAP 1.2 instead of 1.1")
 	fs.DurationVar(&t.Timeout, "onec-timeout", onec.DefaultTimeout, "longest call of 1C")
 	fs.DurationVar(&t.FreshFor, "fresh-for", 0, "skip events older than this; 0: deliver everything, late rings too")
@@ -161,6 +164,17 @@ func (t *Target) check() error {
 		return fmt.Errorf("from %q: want beginning or now", t.From)
 	}
 	return nil
+}
+
+// PasswordFiles are the files that the options name, for who must make them readable.
+func (o Options) PasswordFiles() (files []string, err error) {
+	targets, err := o.targets()
+	for _, t := range targets {
+		if t.PasswordFile != "" {
+			files = append(files, t.PasswordFile)
+		}
+	}
+	return files, err
 }
 
 // client makes the 1C client of a target and reads its password once, so that a missing file is noticed at the start.
