@@ -177,13 +177,33 @@ func (b *Broker) URL() string {
 
 // Health is nil while the store can write. A stream that met an I/O error (a full disk) is frozen until the server
 // is started anew; publishing to it only times out, so this is the one place that says why.
+//
+// A stream that is just being created looks for a moment as if it "could not be recovered" (seen: it ended a process), so
+// that what is wrong must still be wrong, in the same words, a little later.
 func (b *Broker) Health() error {
-	h := b.server.Healthz(&server.HealthzOptions{})
-	if h.Error == "" || h.Status == "ok" {
-		return nil
+	wrong, same := "", 0
+	for range looks {
+		h := b.server.Healthz(&server.HealthzOptions{})
+		if h.Error == "" || h.Status == "ok" {
+			return nil
+		}
+		if h.Error != wrong {
+			wrong, same = h.Error, 0
+		}
+		if same++; same == enough {
+			return errors.New(wrong)
+		}
+		time.Sleep(lookAgain)
 	}
-	return errors.New(h.Error)
+	return nil // something else each time: streams are being made
 }
+
+// Under load the making of one stream has been seen for a fifth of a second.
+const (
+	looks     = 12
+	enough    = 5
+	lookAgain = 200 * time.Millisecond
+)
 
 // Stop shuts the server down and frees the data folder. Clients must have been closed before: what they publish
 // afterwards is neither stored nor refused.

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 func started(t *testing.T, o Options) *Broker {
@@ -176,6 +178,43 @@ func TestTheRoomFitsTheDisk(t *testing.T) {
 			if diff := room - c.room; c.fails || err != nil || diff > 10 || diff < -10 {
 				t.Errorf("fit(%d, %d) = %d, %v; want %d, fails %v", c.want, c.space, room, err, c.room, c.fails)
 			}
+		}
+	}
+}
+
+// Bug: a look at the store while a stream was being created said that it could not be recovered, and the process ended.
+func TestAStoreInWhichStreamsAreMadeIsHealthy(t *testing.T) {
+	b := started(t, Options{})
+	nc, err := nats.Connect("", nats.InProcessServer(b), serviceOption(t, b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := make(chan error, 1)
+	go func() {
+		for i := range 100 {
+			if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: fmt.Sprint("S", i), Subjects: []string{fmt.Sprint("s", i)}}); err != nil {
+				made <- err
+				return
+			}
+		}
+		made <- nil
+	}()
+	for {
+		select {
+		case err := <-made:
+			if err != nil {
+				t.Error(err)
+			}
+			return
+		default:
+		}
+		if err := b.Health(); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
