@@ -15,6 +15,7 @@ type Rejection struct {
 	Status    int       `json:"status"`
 	Addr      string    `json:"addr"`
 	Dialect   string    `json:"dialect"`
+	Event     string    `json:"event"` // as the path said it
 	Query     string    `json:"query"` // secrets cut out
 	UserAgent string    `json:"userAgent"`
 }

@@ -42,7 +42,7 @@ func newRejections(keep *stream.Rejections, reg prometheus.Registerer) rejection
 func (r rejections) Reject(_ context.Context, x httpfront.Rejection) {
 	kept := r.keep.Keep(stream.Rejection{
 		Time: time.Now().UTC(), Reason: x.Reason, Status: x.Status, Addr: x.Addr,
-		Dialect: x.Dialect, Query: x.Raw, UserAgent: x.UserAgent,
+		Dialect: x.Dialect, Event: x.Event, Query: x.Raw, UserAgent: x.UserAgent,
 	})
 	if !kept {
 		r.dropped.Inc()

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/callbus/callbus/internal/call"
@@ -57,6 +58,7 @@ type Caller struct {
 	MAC     string    // of the phone that the token was made for, 12 lower-case hex digits, or empty
 	Expires time.Time // when the token ends because its secret was rotated; zero: not known to end
 	lines   []call.Line
+	phones  Phones // the others, where the token is no phone's own
 }
 
 // Admit says whose hit it is that comes from addr with a token, "" for none. With an error the Caller is what is known
@@ -93,7 +95,11 @@ func (g *Guard) identify(token string) (c Caller, from []netip.Prefix, err error
 		return Caller{}, nil, ErrToken
 	}
 	p := g.phone(id)
-	return Caller{ID: id, MAC: p.MAC, Expires: expires, lines: p.Lines}, p.Allow, nil
+	c = Caller{ID: id, MAC: p.MAC, Expires: expires, lines: p.Lines}
+	if c.MAC == "" && g.opts.Phones != nil {
+		c.phones = g.opts.Phones()
+	}
+	return c, p.Allow, nil
 }
 
 // open reports whether any token will do.
@@ -109,16 +115,38 @@ func (g *Guard) phone(id string) Phone {
 	return Phone{ID: id, MAC: ownMAC(id)}
 }
 
-// Vouch reports whether the caller may say what it says: as the phone mac, for a line, with a local address. Empty is
-// what it did not say. The local address counts because 1C may be told of it instead of the line.
-func (c Caller) Vouch(mac string, line call.Line, local string) error {
-	switch user := phone.ParseAddress(local).User; {
-	case mac != "" && c.MAC != "" && mac != c.MAC:
+// Vouch reports whether the caller may say what it says: an event, of a phone whose MAC the hit itself names (or of none).
+// A local address counts as a line, because 1C may be told of it instead: its user part by a target's table of lines, and
+// the whole of it in the article's form.
+func (c Caller) Vouch(e call.Event, mac string) error {
+	local := e.Local.URI
+	switch {
+	case mac != "" && c.MAC != "" && mac != c.MAC, c.phones.own(mac):
 		return ErrMAC
-	case line != "" && !c.SpeaksFor(line), user != "" && !c.SpeaksFor(call.Line(user)):
+	case len(c.lines) == 0:
+		return nil
+	case e.Line != "" && !c.SpeaksFor(e.Line),
+		local != "" && !c.SpeaksFor(call.Line(phone.ParseAddress(local).User)),
+		e.Source == verbatim && strings.ContainsAny(local, "<>\" \t"):
 		return ErrLine
 	}
 	return nil
+}
+
+// verbatim is the dialect whose local side goes to 1C as it stands, so that what a parser makes of it proves nothing.
+const verbatim = "checkphone"
+
+// own reports whether a MAC is that of a phone in the file: it has a token of its own.
+func (all Phones) own(mac string) bool {
+	if mac == "" {
+		return false
+	}
+	for _, p := range all {
+		if p.MAC == mac {
+			return true
+		}
+	}
+	return false
 }
 
 // SpeaksFor reports whether the caller may speak for a line.

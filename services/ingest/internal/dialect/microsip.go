@@ -29,19 +29,25 @@ var microsip = &vendor{
 		"cmdCallBusy":        call.Ended, // instead of cmdCallEnd after a 486, 600 or 603
 		"cmdCallRing":        ignored,    // of a call that cmdIncomingCall or cmdOutgoingCall has told
 	},
-	quirk: microsipNumber,
+	quirk: microsipRemote,
 }
 
-// microsipNumber finds the number that curl's --data-urlencode made of the last argument: a parameter that is nothing
-// but a name (?line=101&%2b74951234567).
-func microsipNumber(s *Said, values Values, region phone.Region) {
+// microsipRemote finds the other side that curl's --data-urlencode made of the last argument: a parameter that is nothing
+// but a name (?line=101&%2b74951234567), a number where there is one, else a login (ivan.petrov).
+func microsipRemote(s *Said, values Values, region phone.Region) {
 	if s.Event.Remote.URI != "" {
 		return
 	}
+	login := ""
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		if values[name] == "" && phone.Parse(name, region) != "" {
-			s.Event.Remote.URI, s.Event.Remote.Number = cut(name, maxURI), phone.Parse(name, region)
+		switch {
+		case values[name] != "" || slices.Contains(ours, name):
+		case phone.Parse(name, region) != "":
+			s.Event.Remote = call.Party{URI: cut(name, maxURI), Number: phone.Parse(name, region), Name: s.Event.Remote.Name}
 			return
+		case login == "":
+			login = name
 		}
 	}
+	s.Event.Remote.URI = cut(login, maxURI)
 }

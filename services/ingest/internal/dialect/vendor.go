@@ -166,7 +166,7 @@ func (d *vendor) said(h Hit, agent device, values Values, t call.EventType, regi
 		MAC:   mac,
 		Reply: d.answer(agent.vendor),
 	}
-	s.OneCall = d.callIDs && s.Event.CallID != ""
+	s.OneCall = d.callIDs && s.Event.CallID != "" && (agent.vendor == nil || agent.vendor == d) // not another vendor's in its URLs
 	for v := range d.eachLike {
 		if v.quirk != nil {
 			v.quirk(&s, values, region)

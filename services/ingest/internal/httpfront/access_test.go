@@ -73,6 +73,16 @@ func TestATokenSpeaksForItsPhoneAndItsLinesOnly(t *testing.T) {
 		{hall, "/yealink/incoming?acc=101&mac=" + other, 403, "another phone's"},
 		{hall, "/yealink/incoming?acc=101&mac=00-15-65-AA-BB-01", 200, "101 " + hall},
 		{hall, "/checkphone.php?event=1&p1=1&p2=102", 403, "this line"},
+		{hall, "/checkphone.php?event=1&p1=1&p2=101", 200, "101 " + hall},
+		{hall, "/checkphone.php?event=1&p1=1&p2=sip:101@pbx;user=phone", 200, "101 " + hall},
+		// 1C gets p2 as it stands, and may make another line of it than we do.
+		{hall, "/checkphone.php?event=1&p1=1&line=101&p2=102 <>", 403, "this line"},
+		{hall, `/checkphone.php?event=1&p1=1&line=101&p2="102" 101`, 403, "this line"},
+		{hall, "/checkphone.php?event=1&p1=1&line=101&p2=@102", 403, "this line"},
+		{hall, "/checkphone.php?event=1&p1=1&line=101&p2=102 x y", 403, "this line"},
+		{hall, "/checkphone.php?event=1&p1=1&line=101&p2=sip:102:1", 403, "this line"},
+		{hall, "/phone/incoming?line=101&local=Reception desk", 403, "this line"},
+		{hall, `/phone/incoming?line=101&local="Reception" <sip:101@pbx>`, 200, "101 " + hall},
 		{other, "/yealink/incoming?acc=102", 200, "102 " + other}, // in no file: a valid token all the same
 		{other, "/yealink/incoming?acc=102&mac=" + hall, 403, "another phone's"},
 		{"porter", "/yealink/ended?acc=104", 200, "104 001565aabb03"},
@@ -80,6 +90,7 @@ func TestATokenSpeaksForItsPhoneAndItsLinesOnly(t *testing.T) {
 		{"porter", "/yealink/ended?acc=101", 403, "this line"},
 		{"porter", "/yealink/ended?acc=104&mac=" + hall, 403, "another phone's"},
 		{"nobody-in-particular", "/yealink/ended?acc=104&mac=" + other, 200, "104 " + other},
+		{"nobody-in-particular", "/yealink/ended?acc=104&mac=" + hall, 403, "another phone's"}, // it has a token of its own
 		{"gate", "/yealink/ended?acc=104", 403, "not for this address"},
 	} {
 		got := h.get(t, "/p/"+o.token(t, c.id)+c.hit)
@@ -182,6 +193,16 @@ func TestEveryDenialHasItsStatus(t *testing.T) {
 	}
 }
 
+// Whoever may not speak could fill all the connections that there are, for a minute each.
+func TestWhoIsRefusedKeepsNoConnection(t *testing.T) {
+	h := open(t, Options{Guard: access.New(newOffice(t).Options)})
+	for hit, want := range map[string]int{"/yealink/incoming?acc=101": 401, "/p/wrong/yealink/incoming?acc=101": 403} {
+		if got := h.say(t, "GET "+hit+" HTTP/1.1\r\nHost: x\r\n\r\n"); got.Status != want || !got.Close {
+			t.Errorf("%s: answered %d, close %t, want %d and a close", hit, got.Status, got.Close, want)
+		}
+	}
+}
+
 func TestWhoIsRefusedIsCountedAndKept(t *testing.T) {
 	o := newOffice(t)
 	h := open(t, Options{Guard: access.New(o.Options)})
@@ -190,9 +211,9 @@ func TestWhoIsRefusedIsCountedAndKept(t *testing.T) {
 	h.get(t, "/p/"+o.token(t, hall)+"/yealink/incoming?acc=102")
 	rejected, outcomes, log := h.told()
 	want := []Rejection{
-		{Reason: access.ErrNoToken.Error(), Status: 401, Addr: "127.0.0.1", Dialect: "yealink", Raw: "acc=101", UserAgent: "Deskphone T46S"},
-		{Reason: access.ErrToken.Error(), Status: 403, Addr: "127.0.0.1", Dialect: "yealink", Raw: "acc=101&was=***", UserAgent: "Deskphone T46S"},
-		{Reason: access.ErrLine.Error(), Status: 403, Addr: "127.0.0.1", Dialect: "yealink", Raw: "acc=102", UserAgent: "Deskphone T46S"},
+		{Reason: access.ErrNoToken.Error(), Status: 401, Addr: "127.0.0.1", Dialect: "yealink", Event: "incoming", Raw: "acc=101", UserAgent: "Deskphone T46S"},
+		{Reason: access.ErrToken.Error(), Status: 403, Addr: "127.0.0.1", Dialect: "yealink", Event: "incoming", Raw: "acc=101&was=***", UserAgent: "Deskphone T46S"},
+		{Reason: access.ErrLine.Error(), Status: 403, Addr: "127.0.0.1", Dialect: "yealink", Event: "incoming", Raw: "acc=102", UserAgent: "Deskphone T46S"},
 	}
 	if diff := cmp.Diff(want, rejected); diff != "" {
 		t.Errorf("rejected (-want +got):\n%s", diff)

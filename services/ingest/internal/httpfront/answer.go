@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -36,6 +37,7 @@ type refused struct {
 	outcome string
 	text    string // one line, for the phone's owner: nothing internal, nothing secret
 	keep    bool   // for Rejections
+	reply   string // XML that the phone wants instead of the text
 	err     error  // for the log
 }
 
@@ -97,25 +99,42 @@ func (h *hit) pass(outcome, reply string) {
 func (h *hit) good(reply string) {
 	kind := ""
 	if reply != "" {
-		kind = "text/xml; charset=utf-8"
+		kind = xmlType
 	}
 	h.answer(http.StatusOK, kind, reply)
 }
+
+const xmlType = "text/xml; charset=utf-8"
 
 func (h *hit) refuse(no *refused) {
 	if no.status == http.StatusServiceUnavailable || no.status == http.StatusTooManyRequests {
 		h.w.Header().Set("Retry-After", "1")
 	}
-	if no.outcome == OutcomeBroken {
-		h.w.Header().Set("Connection", "close")
+	if no.outcome == OutcomeBroken || no.outcome == OutcomeForbidden || no.outcome == OutcomeLimited {
+		h.w.Header().Set("Connection", "close") // who may not speak keeps no place
 	}
 	if no.keep {
 		h.keep(no)
 	}
-	h.answer(no.status, "text/plain; charset=utf-8", no.text+"\n")
+	if no.reply != "" {
+		h.answer(no.status, xmlType, no.reply)
+	} else {
+		h.answer(no.status, "text/plain; charset=utf-8", no.text+"\n")
+	}
 	h.observe(no.outcome)
-	h.common(h.front.quiet.line()).
+	h.common(h.front.quiet.line()).Str("said", h.saidEvent()).
 		Int("status", no.status).Str("reason", no.text).Err(no.err).Msg("call.refused")
+}
+
+// eventForm is what vendors name their events like. Anything else in that place may be a secret.
+var eventForm = regexp.MustCompile(`^(?:P\d{4}|[A-Za-z][A-Za-z_. -]{0,39})$`)
+
+// saidEvent is the event in the path, as far as it may be said again.
+func (h *hit) saidEvent() string {
+	if h.dialect == "" || !eventForm.MatchString(h.event) {
+		return ""
+	}
+	return h.conceal(h.event)
 }
 
 // common is what the line of every outcome holds.
@@ -133,7 +152,7 @@ func (h *hit) keep(no *refused) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(h.r.Context()), storeTimeout)
 	defer cancel()
 	h.front.rejections.Reject(ctx, Rejection{
-		Reason: no.text, Status: no.status, Addr: text(h.addr), Dialect: h.dialect,
+		Reason: no.text, Status: no.status, Addr: text(h.addr), Dialect: h.dialect, Event: h.saidEvent(),
 		Raw: dialect.Raw(joinQueries(h.query, h.body)), UserAgent: short(h.agent),
 	})
 }

@@ -16,7 +16,6 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -53,6 +52,7 @@ type Rejection struct {
 	Status    int
 	Addr      string // the client's, without a port
 	Dialect   string // empty where it is none of ours
+	Event     string // as the path said it, where the dialect is one of ours
 	Raw       string // the query as received, printable ASCII, secrets cut out
 	UserAgent string // up to 200 characters; it often holds the MAC
 }
@@ -75,7 +75,8 @@ type Options struct {
 	// values) and how long it took. It must be safe for concurrent use. Nil: nobody counts.
 	Observe func(outcome, dialect string, seconds float64)
 
-	// MaxConns is how many connections may be open at once, on all listeners together: 4096 where it is 0.
+	// MaxConns is how many connections may be open at once, on all listeners together: 4096 where it is 0. One address may
+	// hold a quarter of them, unless it is a trusted proxy.
 	MaxConns int
 }
 
@@ -107,7 +108,7 @@ type Front struct {
 	router     *mux.Router
 	server     *http.Server
 	arrivals   arrivals
-	open       atomic.Int64  // connections, of all listeners
+	crowd      crowd         // the connections of all listeners
 	stopping   chan struct{} // closed by stop
 	stop       func()
 }
@@ -124,6 +125,7 @@ func New(o Options, p Publisher, r Rejections) *Front {
 		o.MaxConns = defaultMaxConns
 	}
 	f := &Front{opts: o, publisher: p, rejections: r, lines: newLineMemory(rememberedPhones), holds: newHolds(), quiet: newQuiet(o.Log), stopping: make(chan struct{})}
+	f.crowd.most, f.crowd.proxies = o.MaxConns, o.TrustedProxies
 	f.stop = sync.OnceFunc(func() { close(f.stopping) })
 	f.router = f.routes()
 	f.server = &http.Server{
@@ -156,7 +158,7 @@ func (f *Front) Serve(l net.Listener) error {
 		case <-served:
 		}
 	}()
-	err := f.server.Serve(&listener{Listener: door, limit: int64(f.opts.MaxConns), open: &f.open})
+	err := f.server.Serve(&listener{door, &f.crowd})
 	select {
 	case <-f.stopping:
 		return nil

@@ -276,7 +276,7 @@ func TestWhatIsUnusableIsKeptWithoutItsSecrets(t *testing.T) {
 	h.get(t, "/elsewhere?remote=102")
 	rejected, outcomes, log := h.told()
 	want := []Rejection{
-		{Reason: "no line: one of line, acc, local or mac is needed", Status: 400, Addr: "127.0.0.1", Dialect: "phone",
+		{Reason: "no line: one of line, acc, local or mac is needed", Status: 400, Addr: "127.0.0.1", Dialect: "phone", Event: "incoming",
 			Raw: "remote=102&api_key=***&name=%D0%96", UserAgent: "Deskphone T46S"},
 		{Status: 404, Addr: "127.0.0.1", Raw: "incoming&remote=102", UserAgent: "Deskphone T46S"},
 	}

@@ -122,7 +122,7 @@ func (h *hit) conceal(text string) string { return h.front.opts.Guard.Conceal(te
 // vouch asks whether the caller may say this, and gives it its line where it named none and has only one.
 func (h *hit) vouch(said *dialect.Said) *refused {
 	e := &said.Event
-	if err := h.caller.Vouch(said.MAC, e.Line, e.Local.URI); err != nil {
+	if err := h.caller.Vouch(*e, said.MAC); err != nil {
 		return denied(err)
 	}
 	e.Line = cmp.Or(e.Line, h.caller.Line())
@@ -170,12 +170,14 @@ func (h *hit) parse() (dialect.Said, *refused) {
 		said.Event = call.Event{}
 		return said, nil
 	case errors.As(err, &why):
-		return said, unusable(why.Reason)
+		no := unusable(why.Reason)
+		no.reply = said.Reply
+		return said, no
 	case errors.Is(err, dialect.ErrNoMeaning):
-		return said, &refused{status: http.StatusNotFound, outcome: OutcomeUnknown, keep: true,
+		return said, &refused{status: http.StatusNotFound, outcome: OutcomeUnknown, keep: true, reply: said.Reply,
 			text: "this phone's event means nothing here: events are " + knownEvents}
 	}
-	return said, &refused{status: http.StatusNotFound, outcome: OutcomeUnknown, keep: true,
+	return said, &refused{status: http.StatusNotFound, outcome: OutcomeUnknown, keep: true, reply: said.Reply,
 		text: "no such dialect or event: dialects are " + strings.Join(knownDialects, " ") + "; events are " + knownEvents}
 }
 

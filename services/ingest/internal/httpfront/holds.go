@@ -37,11 +37,13 @@ func (h holds) tell(said *dialect.Said) {
 
 // learn keeps what a stored event says of its call.
 func (h holds) learn(e call.Event) {
-	if e.Type == call.Held && e.CallID != "" {
+	switch {
+	case e.Type == call.Held && e.CallID != "":
 		h.calls.Add(heldCallOf(e), struct{}{})
-		return
+	case e.Type == call.Resumed: // said once more, it is still that
+	default:
+		h.calls.Remove(heldCallOf(e))
 	}
-	h.calls.Remove(heldCallOf(e))
 }
 
 func heldCallOf(e call.Event) heldCall { return heldCall{e.Phone.MAC, e.Line, e.CallID} }

@@ -11,7 +11,7 @@ import (
 // A Polycom has no word for a call that is taken back from hold: it is Connected once more.
 func TestAPolycomsConnectedAfterAHoldIsResumed(t *testing.T) {
 	h := open(t, Options{})
-	for _, step := range strings.Fields("7:Connected 7:Hold 8:Connected 7:Connected 7:Hold 7:Disconnected 7:Connected 7:Hold 7:Offering 7:Connected") {
+	for _, step := range strings.Fields("7:Connected 7:Hold 8:Connected 7:Connected 7:Connected 7:Hold 7:Disconnected 7:Connected 7:Hold 7:Offering 7:Connected") {
 		ref, state, _ := strings.Cut(step, ":")
 		body := `<PolycomIPPhone><CallStateChangeEvent CallReference="` + ref + `" CallState="` + state + `">` +
 			`<MACAddress>0004f2aabbcc</MACAddress><CallLineInfo><LineDirNum>101</LineDirNum></CallLineInfo></CallStateChangeEvent></PolycomIPPhone>`

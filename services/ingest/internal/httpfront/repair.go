@@ -20,22 +20,18 @@ const (
 	lingerBytes = 256 << 10
 )
 
-// crowdSpare is how many connections above the limit are told so; those above that are closed without a word.
-const crowdSpare = 64
-
 // Repair wraps a listener so that net/http accepts what phones send: its connections rewrite the head of each request,
 // follow the requests from one to the next, and pass bodies through untouched. It never guesses where a request ends:
 // what is ambiguous is refused (see refusal), and a refused connection closes after its answer.
 //
 // A connection costs no goroutine of its own and usually 3 KiB; at most some 90, where a head is as long as allowed and
 // has to be escaped throughout. The server behind it must be a Front: it answers the refusals.
-func Repair(l net.Listener) net.Listener { return &listener{Listener: l, open: new(atomic.Int64)} }
+func Repair(l net.Listener) net.Listener { return &listener{l, &crowd{}} }
 
 // listener also limits how many connections are open at once.
 type listener struct {
 	net.Listener
-	limit int64         // 0: none
-	open  *atomic.Int64 // a Front's listeners count together
+	crowd *crowd // a Front's listeners count together
 }
 
 // Accept returns the next connection.
@@ -45,13 +41,12 @@ func (l *listener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		c := &conn{Conn: nc, open: l.open}
-		n := l.open.Add(1)
-		switch {
-		case l.limit == 0 || n <= l.limit:
-			return c, nil
-		case n <= l.limit+crowdSpare:
+		c := &conn{Conn: nc, crowd: l.crowd}
+		served, told := l.crowd.enter(nc)
+		if told && !served {
 			c.refuse(refuseCrowd)
+		}
+		if served || told {
 			return c, nil
 		}
 		_ = c.Close()
@@ -62,7 +57,7 @@ func (l *listener) Accept() (net.Conn, error) {
 // to any.
 type conn struct {
 	net.Conn
-	open *atomic.Int64 // the listeners' count
+	crowd *crowd // that it is counted in
 
 	scan scan
 	buf  []byte // buf[r:w] is read and not yet judged. Not pooled: Close may come while Read still uses it
@@ -254,7 +249,7 @@ func (c *conn) Close() error {
 	if !c.closed.CompareAndSwap(false, true) {
 		return c.Conn.Close()
 	}
-	defer c.open.Add(-1)
+	defer c.crowd.leave(c.Conn)
 	if c.linger.Load() && c.CloseWrite() == nil {
 		_ = c.Conn.SetReadDeadline(time.Now().Add(lingerTime))
 		_, _ = io.CopyN(io.Discard, c.Conn, lingerBytes)

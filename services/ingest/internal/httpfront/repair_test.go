@@ -10,7 +10,6 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -56,7 +55,7 @@ func (s *script) Close() error {
 // repairedBytes is what net/http would see of in.
 func repairedBytes(t testing.TB, in string, piece int) string {
 	t.Helper()
-	c := &conn{Conn: newScript([]byte(in), piece), open: new(atomic.Int64)}
+	c := &conn{Conn: newScript([]byte(in), piece), crowd: &crowd{}}
 	out, err := io.ReadAll(c)
 	if err != nil {
 		t.Fatalf("read %.200q: %v", in, err)
@@ -219,7 +218,7 @@ func TestWhatIsAtTheLimitsPasses(t *testing.T) {
 func TestASlowHeadEndsAfterFiveSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		phone, server := net.Pipe()
-		c := &conn{Conn: server, open: new(atomic.Int64)}
+		c := &conn{Conn: server, crowd: &crowd{}}
 		var dripping sync.WaitGroup
 		defer dripping.Wait()
 		defer c.Close()
@@ -244,7 +243,7 @@ func TestNetHTTPCanInterruptAReadAndGoOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		phone, server := net.Pipe()
 		defer phone.Close()
-		c := &conn{Conn: server, open: new(atomic.Int64)}
+		c := &conn{Conn: server, crowd: &crowd{}}
 		defer c.Close()
 		go phone.Write([]byte("GET /x HTTP/1.0\r\n"))
 		go func() {
@@ -269,7 +268,7 @@ func TestAboveTheLimitOfConnectionsIsToldSo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &listener{Listener: inner, limit: 1, open: new(atomic.Int64)}
+	l := &listener{inner, &crowd{most: 1}}
 	defer l.Close()
 	accept := func() net.Conn {
 		phone, err := net.Dial("tcp", l.Addr().String())
@@ -289,7 +288,7 @@ func TestAboveTheLimitOfConnectionsIsToldSo(t *testing.T) {
 		t.Errorf("the second of one: got %q, %v", got, err)
 	}
 	_, _ = first.Close(), second.Close()
-	if n := l.open.Load(); n != 0 {
+	if n := l.crowd.open; n != 0 {
 		t.Errorf("%d connections are counted after all are closed", n)
 	}
 }

@@ -42,19 +42,15 @@ type telling struct {
 	err    error         // why it is not
 }
 
-// once stores an event, unless it has just been stored: then again is true, and the promise that the first hit got holds
-// for this one too. If the first could not be stored, the repeat takes its place. The line of said is the final one.
+// once stores an event, unless it has just been stored: then again is true. A repeat of an event that is still being stored
+// waits for it and shares its fate, so that its 200 is the same promise.
 func (r *repeats) once(said dialect.Said, store func() error) (again bool, err error) {
-	for {
-		t, first := r.tell(said)
-		if first {
-			return false, r.settle(t, store)
-		}
-		<-t.stored // a publisher gives up after two seconds
-		if t.err == nil {
-			return true, nil
-		}
+	t, first := r.tell(said)
+	if first {
+		return false, r.settle(t, store)
 	}
+	<-t.stored // a publisher gives up after two seconds
+	return true, t.err
 }
 
 // tell finds the hit that this one repeats, or takes this one down as the first.
@@ -69,7 +65,7 @@ func (r *repeats) tell(said dialect.Said) (t *telling, first bool) {
 	for _, t := range slices.Backward(r.recent) {
 		switch {
 		case !t.sameCall(x):
-		case t.event == x.event:
+		case t.event == x.event, t.paired && t.event.Type == x.event.Type:
 			return t, false
 		case t.event.Type != x.event.Type: // held, resumed, held again: the call has gone on since
 			return r.add(x), true
@@ -78,6 +74,9 @@ func (r *repeats) tell(said dialect.Said) (t *telling, first bool) {
 	for _, t := range r.recent {
 		if t.pairs(x) {
 			t.paired = true
+			if x.named {
+				t.named, t.event.CallID = true, x.event.CallID // by which the next repeat is known
+			}
 			return t, false
 		}
 	}
@@ -99,10 +98,10 @@ func (t *telling) samePlace(x *telling) bool {
 }
 
 // pairs reports whether t and x are the two ways of telling one thing. Each is half of one pair at most, so that of two
-// calls of one caller, each told twice, two remain.
+// calls of one caller, each told twice, two remain. Callers who withhold their numbers are not known to be one.
 func (t *telling) pairs(x *telling) bool {
 	return t.twice && x.twice && !t.paired && (t.event.CallID == "") != (x.event.CallID == "") &&
-		t.samePlace(x) && t.event.Type == x.event.Type && t.event.Remote.Number == x.event.Remote.Number
+		t.samePlace(x) && t.event.Type == x.event.Type && t.event.Remote.Number == x.event.Remote.Number && x.event.Remote.Number != ""
 }
 
 func (r *repeats) add(x *telling) *telling {

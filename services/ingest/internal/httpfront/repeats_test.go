@@ -3,10 +3,8 @@ package httpfront
 import (
 	"context"
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,6 +28,13 @@ func says(t call.EventType, callID string) dialect.Said {
 func polycom(remote, callID string) dialect.Said {
 	s := says(call.Incoming, callID)
 	s.Twice, s.Event.Remote.URI = true, remote
+	return s
+}
+
+// withheld is such a ring without a number: two of them need not be of one caller.
+func withheld(callID string) dialect.Said {
+	s := polycom("sip:anonymous@a", callID)
+	s.Event.Remote.Number = ""
 	return s
 }
 
@@ -68,6 +73,8 @@ func TestWhatAPhoneTellsTwiceWithinASecondIsOneMessage(t *testing.T) {
 		"the other way round":                       {[]dialect.Said{polycom("", "7"), polycom("", "")}, 1},
 		"two rings of one caller told in two ways":  {[]dialect.Said{polycom("", ""), polycom("", ""), polycom("", "7"), polycom("", "8")}, 2},
 		"two rings one after the other in two ways": {[]dialect.Said{polycom("", ""), polycom("", "7"), polycom("", ""), polycom("", "8")}, 2},
+		"a ring told in two ways and once more":     {[]dialect.Said{polycom("", ""), polycom("", "7"), polycom("", "7")}, 1},
+		"two withheld numbers in two ways":          {[]dialect.Said{withheld(""), withheld("7")}, 2},
 		"two rings told in one way":                 {[]dialect.Said{polycom("", ""), polycom("", "")}, 2},
 	} {
 		if got := kept(&repeats{}, c.hits...); got != c.want {
@@ -100,32 +107,31 @@ func TestARestartedPhoneRepeatsNothing(t *testing.T) {
 	}
 }
 
-// The 200 of a repeat is as much a promise as any other.
-func TestARepeatWaitsUntilTheFirstIsStoredAndTakesItsPlaceIfItIsNot(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var r repeats
-		away := errors.New("away")
-		answers := make(chan error)
-		var mu sync.Mutex
-		var got []string
-		var all sync.WaitGroup
-		for range 3 {
-			all.Go(func() {
-				again, err := r.once(says(call.Incoming, "7"), func() error { return <-answers })
-				mu.Lock()
-				defer mu.Unlock()
-				got = append(got, strconv.FormatBool(again)+" "+strconv.FormatBool(err == nil))
-			})
-		}
-		synctest.Wait()
-		answers <- away // to the first
-		answers <- nil  // to the one that took its place
-		all.Wait()
-		slices.Sort(got)
-		if diff := cmp.Diff([]string{"false false", "false true", "true true"}, got); diff != "" {
-			t.Errorf("repeat? stored? (-want +got):\n%s", diff)
-		}
-	})
+// The 200 of a repeat is as much a promise as any other. However many they are, none waits longer than the first.
+func TestRepeatsShareTheFateOfTheFirst(t *testing.T) {
+	for _, fate := range []error{nil, errors.New("away")} {
+		synctest.Test(t, func(t *testing.T) {
+			var r repeats
+			answer := make(chan error)
+			told := make(chan error, 3)
+			for range 3 {
+				go func() {
+					_, err := r.once(says(call.Incoming, "7"), func() error { return <-answer })
+					told <- err
+				}()
+			}
+			synctest.Wait()
+			answer <- fate // once: nobody else asks
+			for range 3 {
+				if err := <-told; err != fate {
+					t.Errorf("%v, want %v", err, fate)
+				}
+			}
+			if n := kept(&r, says(call.Incoming, "7")); (n == 0) != (fate == nil) {
+				t.Errorf("after %v the next one was stored %d times", fate, n)
+			}
+		})
+	}
 }
 
 func TestAPanicWhileStoringLeavesNobodyWaiting(t *testing.T) {

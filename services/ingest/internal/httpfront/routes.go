@@ -87,7 +87,7 @@ func (f *Front) named(_ http.ResponseWriter, r *http.Request) {
 	h, vars := hitOf(r), mux.Vars(r)
 	h.token = decoded(vars["token"])
 	h.spoken = strings.ToLower(decoded(vars["dialect"]))
-	h.event = strings.ToLower(decoded(vars["event"]))
+	h.event = decoded(vars["event"])
 	h.query = joinQueries(vars["query"], r.URL.RawQuery)
 	f.take(h)
 }

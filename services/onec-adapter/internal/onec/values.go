@@ -2,9 +2,9 @@ package onec
 
 import (
 	"strconv"
-	"strings"
 
 	"github.com/callbus/callbus/internal/call"
+	"github.com/callbus/callbus/internal/phone"
 )
 
 // EventNumber is the number of an event in the original service, and whether it has one: 1 incoming, 2 answered,
@@ -42,10 +42,11 @@ func (c *Client) values(p Plan, e call.Event, number int) map[string]string {
 	return values
 }
 
-// line is what 1C knows the extension by. The table comes first. Without an entry, the article's form stands for
+// line is what 1C knows the extension by. The table comes first. ingest reads addresses with the same parser when it looks
+// whether a phone may speak for a line: with two, a phone could be one for the one and another for the other. Without an entry, the article's form stands for
 // itself: its p2 is what the author of the 1C side has been comparing with for years, so it goes on unchanged.
 func (c *Client) line(e call.Event) string {
-	for _, login := range []string{string(e.Line), userPart(string(e.Line)), userPart(e.Local.URI)} {
+	for _, login := range []string{string(e.Line), phone.ParseAddress(string(e.Line)).User, phone.ParseAddress(e.Local.URI).User} {
 		if number, found := c.config.Lines[login]; found && login != "" {
 			return number
 		}
@@ -54,20 +55,4 @@ func (c *Client) line(e call.Event) string {
 		return e.Local.URI
 	}
 	return string(e.Line)
-}
-
-// userPart is "101" of "sip:101@pbx;user=phone", of "101@pbx" and of "101".
-func userPart(uri string) string {
-	if _, inner, found := strings.Cut(uri, "<"); found {
-		uri, _, _ = strings.Cut(inner, ">")
-	}
-	for _, scheme := range []string{"sip:", "sips:", "tel:"} {
-		if len(uri) >= len(scheme) && strings.EqualFold(uri[:len(scheme)], scheme) {
-			uri = uri[len(scheme):]
-			break
-		}
-	}
-	uri, _, _ = strings.Cut(uri, "@")
-	uri, _, _ = strings.Cut(uri, ";")
-	return strings.TrimSpace(uri)
 }
