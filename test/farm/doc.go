@@ -12,6 +12,7 @@
 //	firmware_*.go what each vendor's firmware does, quirks included
 //	phone.go      one phone, its calls, and what it sends at a moment
 //	provision.go  what an administrator types into a phone
+//	read.go       what a phone reads out of the file that its provisioning server has
 //	variables.go  what the phone puts in their place
 //	wire.go       the bytes on the wire
 //	stories.go    calls, as scripts
@@ -23,6 +24,9 @@
 // "nothing new" is a 200 that stored nothing: a repeat, or a state without a meaning. In square brackets stands what is odd: a
 // phone, a line's name or an address that has not come through as the phone said it. go test ./farm -update writes the traces
 // anew; whoever does that reads what has changed against phones.yaml.
+//
+// A second round has phones that read their URLs out of the files of callbus provision: testdata/provision/<make>.txt is what
+// then comes out otherwise.
 //
 // Where the facts are silent a firmware's behaviour is a guess: marked so in the code, and with a question mark in the traces.
 // No real phone was at hand. It never ships.

@@ -54,7 +54,7 @@ type Vendor struct {
 	Enable            string            //
 	LineFormats       map[string]string `yaml:"line_formats"`
 	Dial              any               // how to make it call: nothing that the farm does
-	Provisioning      any               //
+	Provisioning      map[string]any    // the file that it fetches
 }
 
 // CallID is what a vendor's phones call their calls.

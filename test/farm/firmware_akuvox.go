@@ -44,6 +44,7 @@ func akuvox() Firmware {
 			BusyForwardOn:  says(key("OpenBusyForward")...),
 			BusyForwardOff: says(key("CloseBusyForward")...),
 		},
+		Reads:  linesWith("=", ""),
 		MAC:    Spelling{Upper: true},
 		Party:  userAtHost, // as the wiki words $active_url: "user name @ server address"
 		CallID: countedFrom(1),

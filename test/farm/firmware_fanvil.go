@@ -41,6 +41,7 @@ func fanvil() Firmware {
 			BusyForwardOn:  says("BusyFWDOnUrl"),
 			BusyForwardOff: says("BusyFWDOffUrl"),
 		},
+		Reads:  elementsIn("sysConf", "cti"),
 		MAC:    Spelling{},
 		Party:  sipURI,
 		CallID: countedFrom(1),

@@ -15,6 +15,7 @@ func gigaset() Firmware {
 			Unregisters:    guess("System.Events.RegistrationFailed"),
 		},
 		Query: "line={line}&mac={mac}",
+		Reads: namedValues("provisioning", "nvm", "param"),
 		MAC:   Spelling{Upper: true},
 		Party: number,
 		Inferred: []string{

@@ -35,6 +35,7 @@ func grandstreamGXP() Firmware {
 			ForwardOn:   says("P8318"),
 			ForwardOff:  says("P8319"),
 		},
+		Reads: elementsIn("gs_provision", "config"),
 		MAC:   Spelling{Separator: ":", Upper: true},
 		Party: number,
 		Lacks: func(variable, _ string, _ *Call) bool {

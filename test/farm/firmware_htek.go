@@ -32,6 +32,7 @@ func htek() Firmware {
 			ForwardOn:   says("ActionUrl_OpenAlwaysForward"),
 			ForwardOff:  says("ActionUrl_CloseAlwaysForward"),
 		},
+		Reads:      elementsIn("hl_provision", "config"),
 		MAC:        Spelling{}, // htekdesk prints 001fc11a8b6c
 		Party:      sipURI,
 		CallID:     countedFrom(1),

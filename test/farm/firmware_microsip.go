@@ -29,6 +29,8 @@ func microsip() Firmware {
 			Ends:           says("cmdCallEnd"),
 		},
 		Query: "line={line}&argv1",
+		Reads: microsipINI,
+		File:  "{mac}.ini",
 		Party: number,
 		Escape: func(value []byte) []byte {
 			return bytes.ReplaceAll([]byte(url.QueryEscape(string(value))), []byte("+"), []byte("%20"))

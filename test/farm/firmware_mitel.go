@@ -40,6 +40,7 @@ func mitel() Firmware {
 		Query:     "line={line}&regstate=$$REGISTRATIONSTATE$$&remote=$$REMOTENUMBER$$&mac={mac}&name=$$INCOMINGNAME$$",
 		TypedAs:   map[string]string{"action uri registration event": "registration_event"},
 		Available: mitelAvailable,
+		Reads:     linesWith(":", ""),
 		MAC:       Spelling{Separator: "-", Upper: true},
 		Party:     number,
 		Charset:   latin1,

@@ -57,7 +57,9 @@ func polycom() Firmware {
 			ShutsDown: {{Key: polycomLine, State: "LineUnregistrationEvent"}},
 			Registers: {{Key: polycomLine, State: "LineRegistrationEvent"}},
 		},
-		MAC:    Spelling{}, // 0004f214b8e7 in the guide
+		Reads:  attributesOf("PHONE_CONFIG", "ALL"),
+		File:   "{mac}-user.cfg", // named by its master file, {mac}.cfg
+		MAC:    Spelling{},       // 0004f214b8e7 in the guide
 		Party:  userAtHost,
 		CallID: countedFrom(1),
 		Body:   polycomBody,

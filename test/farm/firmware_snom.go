@@ -37,6 +37,7 @@ func snom() Firmware {
 			ForwardOff:    says("action_redirection_off_url"),
 		},
 		Extra:  "&cancel_reason=$cancel_reason",
+		Reads:  elementsIn("settings", "phone-settings"),
 		MAC:    Spelling{Upper: true},
 		Party:  snomParty,
 		CallID: sipCallID,

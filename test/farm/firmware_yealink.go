@@ -6,6 +6,7 @@ func yealink() Firmware {
 		Model: "SIP-T46S", Version: "66.86.5.20", OUI: "805ec0",
 		UserAgent: "Yealink SIP-T46S 66.86.5.20 80:5e:c0:00:00:00",
 		Says:      yealinkSays(),
+		Reads:     linesWith("=", "#!version:1.0.0.1\n"),
 		MAC:       Spelling{Separator: ":"},
 		Party:     sipURI,
 		CallID:    countedFrom(yealinkEpoch),
@@ -82,6 +83,7 @@ func yealinkT3x() Firmware {
 	f.Query = "acc=$active_user&remote=$remote&callerID=$callerID&calledNumber=$calledNumber&cid=$call_id"
 	f.MAC = Spelling{}
 	f.NoHost = true
+	f.Reads = nil // another format, with these keys
 	f.Says = map[Moment][]Says{
 		Rings:          says("ActionURL.IncomingCall"),
 		CallerGivesUp:  guess("ActionURL.MissedCall"),

@@ -35,6 +35,11 @@ type Firmware struct {
 	// PathStyle: the parameters stand in the path, behind a slash instead of a question mark.
 	PathStyle bool
 
+	// Reads takes keys and values out of the file that the phone fetches. Nil: nobody has written one for it.
+	Reads func(text string) (map[string]string, error)
+	// File is its name; empty: the one of the facts.
+	File string
+
 	MAC     Spelling
 	Party   func(user, host string) string // the phone's form of an address
 	CallID  func(p *Phone, incoming bool) string

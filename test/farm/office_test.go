@@ -30,11 +30,12 @@ type seen struct {
 	last uint64
 }
 
-func startOffice(t *testing.T) *office {
+// startOffice starts an ingest, with more flags where a test needs them.
+func startOffice(t *testing.T, flags ...string) *office {
 	t.Helper()
 	dir, phones, nats := t.TempDir(), rig.FreeAddr(t), rig.FreeAddr(t)
-	rig.Start(t, rig.Build(t, "./services/ingest/cmd/ingest"),
-		"--store", dir, "--store-max", "16MiB", "--http", phones, "--nats-listen", nats, "--admin", "", "--log-level", "warn")
+	rig.Start(t, rig.Build(t, "./services/ingest/cmd/ingest"), append(flags,
+		"--store", dir, "--store-max", "16MiB", "--http", phones, "--nats-listen", nats, "--admin", "", "--log-level", "warn")...)
 	rig.Listening(t, phones)
 	js, err := jetstream.New(rig.Connect(t, "nats://"+nats, filepath.Join(dir, "nats.creds")))
 	if err != nil {

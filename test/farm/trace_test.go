@@ -26,7 +26,9 @@ func TestEveryMakeTellsItsStories(t *testing.T) {
 	var wg sync.WaitGroup
 	for i, m := range farm.Makes {
 		o := startOffice(t)
-		wg.Go(func() { traces[i] = trace(t, o, m, i) })
+		wg.Go(func() {
+			traces[i] = header(m) + trace(t, o, m, i, func(p *farm.Phone) { p.Provision("http://"+o.phones, "") })
+		})
 	}
 	wg.Wait()
 	for i, m := range farm.Makes {
@@ -35,6 +37,7 @@ func TestEveryMakeTellsItsStories(t *testing.T) {
 }
 
 func compare(t *testing.T, name, got string) {
+	t.Helper()
 	file := filepath.Join("testdata", name+".txt")
 	if *update {
 		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
@@ -51,21 +54,27 @@ func compare(t *testing.T, name, got string) {
 	}
 }
 
-// trace plays the stories side by side, each with a phone of its own, and writes them down one after another.
-func trace(t *testing.T, o *office, m farm.Make, place int) string {
+// trace plays the stories side by side, each with a phone of its own that somebody sets up, and writes them down one after
+// another.
+func trace(t *testing.T, o *office, m farm.Make, place int, setUp func(*farm.Phone)) string {
 	told := make([]string, len(farm.Stories))
 	var wg sync.WaitGroup
 	for i, s := range farm.Stories {
 		wg.Go(func() {
 			told[i] = tellInTime(t, o, s, func() *farm.Phone {
-				p := farm.NewPhone(m, place<<8+i, fmt.Sprintf("127.%d.0.%d", 10+place, 10+i), fmt.Sprint(101+i), "Manager")
-				p.Provision("http://"+o.phones, "")
+				p := phoneOf(m, place, i)
+				setUp(p)
 				return p
 			})
 		})
 	}
 	wg.Wait()
-	return header(m) + strings.Join(told, "\n")
+	return strings.Join(told, "\n")
+}
+
+// phoneOf is the phone of a story.
+func phoneOf(m farm.Make, place, story int) *farm.Phone {
+	return farm.NewPhone(m, place<<8+story, fmt.Sprintf("127.%d.0.%d", 10+place, 10+story), fmt.Sprint(101+story), "Manager")
 }
 
 // atOnce is how long the hits of one step may take together. What a phone says twice it says within a second, or it is no
