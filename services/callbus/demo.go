@@ -136,7 +136,7 @@ func yealinkURLs(base string) string {
 
 // boundTo is the one address that phones were bound to, or another where it is all of this machine.
 func boundTo(phones net.Addr, otherwise func() string) string {
-	if tcp, ok := phones.(*net.TCPAddr); ok && !tcp.IP.IsUnspecified() {
+	if tcp, ok := phones.(*net.TCPAddr); ok && tcp.IP != nil && !tcp.IP.IsUnspecified() {
 		return tcp.IP.String()
 	}
 	return otherwise()

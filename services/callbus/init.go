@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"golang.org/x/term"
 
@@ -96,17 +97,26 @@ func (f *first) next() error {
 	if err != nil {
 		return err
 	}
-	say, file := f.tongue.Say, filepath.Join(f.Dir, setup.ConfigFile)
+	say, file := f.tongue.Say, pasted(filepath.Join(f.Dir, setup.ConfigFile))
+	callbus := pasted(f.Program)
 	base := "http://" + net.JoinHostPort(boundTo(addr, ownAddress), port(addr))
-	fmt.Printf("\n%s\n\n  callbus up --config %s\n", say("Start it:", "Запустить:"), file)
+	fmt.Printf("\n%s\n\n  %s up --config %s\n", say("Start it:", "Запустить:"), callbus, file)
 	sudo := "sudo "
 	if runtime.GOOS == "windows" {
 		sudo = ""
 	}
-	fmt.Printf("\n%s\n\n  %scallbus service install --config %s\n", say("Or for good, so that it starts with this machine:",
-		"Или службой, чтобы запускался вместе с машиной:"), sudo, file)
+	fmt.Printf("\n%s\n\n  %s%s service install --config %s\n", say("Or for good, so that it starts with this machine:",
+		"Или службой, чтобы запускался вместе с машиной:"), sudo, callbus, file)
 	fmt.Printf("\n%s\n\n%s\n", say("Into the phones (a Yealink: Features > Action URL; for others and for many phones: callbus provision list):",
 		"В телефоны (Yealink: Features > Action URL; другие модели и сразу много телефонов: callbus provision list):"), yealinkURLs(base))
-	fmt.Printf("%s\n\n  callbus trace 101 --data %s\n", say("After the first call, what became of it:", "После первого звонка — что с ним стало:"), f.Data)
+	fmt.Printf("%s\n\n  %s trace 101 --data %s\n", say("After the first call, what became of it:", "После первого звонка — что с ним стало:"), callbus, pasted(f.Data))
 	return nil
+}
+
+// pasted is a path as a command line takes it.
+func pasted(path string) string {
+	if strings.Contains(path, " ") {
+		return `"` + path + `"`
+	}
+	return path
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/callbus/callbus/internal/config"
@@ -219,9 +220,11 @@ func (s *Setup) anyway(ctx context.Context) (settled bool, err error) {
 func (s *Setup) plan(c onecadapter.Checked) {
 	fmt.Fprintf(s.Out, s.Say("1C is there: service %s, operation %s, %s. What goes where:\n", "1С ответила: сервис %s, операция %s, %s. Что куда попадёт:\n"),
 		c.Service, c.Operation, c.Version)
+	table := tabwriter.NewWriter(s.Out, 0, 0, 1, ' ', 0)
 	for _, p := range c.Parameters {
-		fmt.Fprintf(s.Out, "  %s ← %s\n", p.Name, s.source(p.From))
+		fmt.Fprintf(table, "  %s\t← %s\n", p.Name, s.source(p.From))
 	}
+	table.Flush()
 }
 
 func (s *Setup) source(from string) string {

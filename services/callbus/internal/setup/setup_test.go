@@ -82,7 +82,7 @@ func TestWrongAnswersAreAskedAgainWithTheReason(t *testing.T) {
 	for _, want := range []string{
 		"нужен адрес http://…", "уберите пользователя и пароль из адреса", "по этому адресу веб-сервис не опубликован: 404 Not Found",
 		"1С не принимает пользователя или пароль", "нужны две латинские буквы", "нужно число от 1 до 64", "нужно логин=номер",
-		"Nomer_sip ← номер собеседника, как его прислал телефон",
+		"Nomer_sip     ← номер собеседника, как его прислал телефон",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("want %q in\n%s", want, out)

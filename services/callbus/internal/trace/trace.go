@@ -221,7 +221,8 @@ func (t *teller) wait(w stream.Wait) {
 func (t *teller) state(w stream.Wait) string {
 	switch {
 	case !w.Owned:
-		return t.Say("nobody works on the lane: is Callbus running?", "с этой очередью никто не работает: Callbus запущен?")
+		return t.Say("nobody takes events from the lane: Callbus does not run, or has not found 1C since its start (target.away in the log)",
+			"из этой очереди никто не берёт: Callbus не запущен или с самого запуска не нашёл 1С (в журнале target.away)")
 	case w.InHand.IsZero():
 		return t.Say("it has not been tried yet", "до попытки ещё не дошло")
 	}
