@@ -104,7 +104,7 @@ func (t *tokens) new(ids []string) error {
 		return err
 	}
 	if fresh {
-		if err := ingest.WriteTokenSecrets(t.secret, secrets); err != nil {
+		if err := ingest.CreateTokenSecrets(t.secret, secrets); err != nil {
 			return err
 		}
 		fmt.Fprintf(t.notes, "made %s, from which all tokens are made: a secret. Tokens are asked for once it is named with --token-secret\n", t.secret)

@@ -22,6 +22,7 @@ import (
 	"github.com/callbus/callbus/internal/phone"
 	"github.com/callbus/callbus/internal/stream"
 	"github.com/callbus/callbus/internal/telemetry"
+	"github.com/callbus/callbus/services/ingest/internal/access"
 	"github.com/callbus/callbus/services/ingest/internal/httpfront"
 )
 
@@ -106,18 +107,6 @@ func (o Options) check() error {
 	return nil
 }
 
-// proxies reads the networks of --trusted-proxy.
-func (o Options) proxies() (list []netip.Prefix, err error) {
-	for _, s := range o.TrustedProxies.Values {
-		p, err := netip.ParsePrefix(s)
-		if err != nil {
-			return nil, fmt.Errorf("--trusted-proxy: %w", err)
-		}
-		list = append(list, p)
-	}
-	return list, nil
-}
-
 // service is one run of the process: its parts, in the order in which they start.
 type service struct {
 	Options
@@ -140,9 +129,9 @@ func Run(ctx context.Context, o Options) error {
 	if err := errors.Join(o.check(), o.checkHTTPS()); err != nil {
 		return err
 	}
-	proxies, err := o.proxies()
+	proxies, err := access.ParseNets(o.TrustedProxies.Values)
 	if err != nil {
-		return err
+		return fmt.Errorf("--trusted-proxy: %w", err)
 	}
 	guard, err := o.Access.guard(o.Log)
 	if err != nil {

@@ -39,26 +39,39 @@ func ReadTokenSecrets(path string) (TokenSecrets, error) {
 	return secrets, nil
 }
 
-// WriteTokenSecrets puts the file in place, readable to its owner only. Whoever reads it meanwhile sees all of the old one
-// or all of the new one.
+// WriteTokenSecrets puts the file in place of the one that is there, if any, readable to the same owner only. Whoever reads it
+// meanwhile sees all of the old one or all of the new one.
 func WriteTokenSecrets(path string, s TokenSecrets) error {
-	if err := replace(path, s.File()); err != nil {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real // the link stays one
+	}
+	if err := put(path, s.File(), os.Rename); err != nil {
 		return fmt.Errorf("write the secrets: %w", err)
+	}
+	return nil
+}
+
+// CreateTokenSecrets makes the file, unless it is there: then the error is os.ErrExist. Of two who make it at once one wins.
+func CreateTokenSecrets(path string, s TokenSecrets) error {
+	if err := put(path, s.File(), os.Link); err != nil {
+		return fmt.Errorf("make the file of secrets: %w", err)
 	}
 	return nil
 }
 
 // NewSharedToken makes a token for all phones and a file with it, which must not be there yet.
 func NewSharedToken(path string) (string, error) {
-	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+	token := rand.Text()
+	err := put(path, token+"\n", os.Link)
+	if errors.Is(err, os.ErrExist) {
 		return "", fmt.Errorf("%s is there already; a new token would lock out the phones that have this one", path)
 	}
-	token := rand.Text()
-	return token, replace(path, token+"\n")
+	return token, err
 }
 
-// replace writes beside the file and renames: never is there half of it. os.CreateTemp makes it readable to its owner only.
-func replace(path, text string) error {
+// put writes a file beside its place, and then into it: never is there half of it. It belongs to whoever owns the one that it
+// replaces, or else the service could not read what root has written; os.CreateTemp makes it readable to its owner only.
+func put(path, text string, place func(from, to string) error) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
@@ -66,10 +79,10 @@ func replace(path, text string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // gone already if all went well
+	defer os.Remove(f.Name()) // gone already if it was renamed
 	_, err = f.WriteString(text)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+	if err := errors.Join(err, sameOwner(f, path), f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), path)
+	return place(f.Name(), path)
 }

@@ -61,13 +61,18 @@ func blot(text string, found []span) string {
 	return b.String() + text[from:]
 }
 
+// maxMade is how many words of the form of a token are tried for one text. No phone sends as many; of more, all are cut out.
+const maxMade = 32
+
 // finder finds tokens.
 type finder struct {
 	words   []string // known ones
 	secrets Secrets  // of those that are known by their form
+	tried   int      // of maxMade
 }
 
-func (f finder) find(s string) (found []span) {
+func (f *finder) find(s string) (found []span) {
+	f.tried = 0
 	for _, word := range f.words {
 		if len(word) < LeastShared {
 			continue // only where it is a whole run, below: a short one may be a part of anything
@@ -120,16 +125,22 @@ func behindP(s string, before, r span) bool {
 }
 
 // made finds the tokens of ours in a run: two neighbours between dots, of which the second is the mac of the first.
-func (f finder) made(s string, r span) (found []span) {
+func (f *finder) made(s string, r span) (found []span) {
 	id := span{r.start, r.start}
 	for start := r.start; start <= r.end; {
 		end := start + lengthUpToDot(s[start:r.end])
-		if n := id.end - id.start; end-start == macChars && n > 0 && n <= maxID && f.secrets.made(s[id.start:id.end], s[start:end]) {
+		if n := id.end - id.start; end-start == macChars && n > 0 && n <= maxID && len(f.secrets) > 0 && f.isMade(s[id.start:id.end], s[start:end]) {
 			found = append(found, span{id.start, end})
 		}
 		id, start = span{start, end}, end+1
 	}
 	return found
+}
+
+// isMade tries one.
+func (f *finder) isMade(id, mac string) bool {
+	f.tried++
+	return f.tried > maxMade || f.secrets.made(id, mac)
 }
 
 func lengthUpToDot(s string) int {

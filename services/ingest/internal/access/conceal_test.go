@@ -46,6 +46,21 @@ func TestConcealCutsTokensAndNothingElse(t *testing.T) {
 	}
 }
 
+// A text full of words that look like tokens must not cost an HMAC for each, and must not hide one behind them either.
+func TestATextFullOfTokensCostsLittleAndHidesNone(t *testing.T) {
+	secrets := NewSecrets()
+	g := New(Options{Secrets: func() Secrets { return secrets }})
+	token, err := secrets.Token("hall")
+	if err != nil {
+		t.Fatal(err)
+	}
+	word := "x." + strings.Repeat("A", macChars)
+	got := g.Conceal(strings.Repeat(word+"&", 2*maxMade)+token, "")
+	if strings.Contains(got, token) || strings.Count(got, word) != maxMade {
+		t.Errorf("%d words are left, want %d, and no token: %.80q", strings.Count(got, word), maxMade, got)
+	}
+}
+
 // Whatever surrounds a token, and however a byte of it is written, nothing of it is left.
 func FuzzNoTokenSurvivesConceal(f *testing.F) {
 	secrets := NewSecrets()
@@ -91,6 +106,9 @@ func FuzzConcealLeavesTheRest(f *testing.F) {
 	f.Add("acc=101&remote=sip:+74951230000@pbx;user=phone&name=%D0%96%zz%")
 	f.Add("p/p/p.p-%2fp%2F0123456789abcdef")
 	f.Fuzz(func(t *testing.T, text string) {
+		if len(text) > maxMade*macChars {
+			t.Skip() // it may have more words of a token's form than are tried
+		}
 		got := g.Conceal(text, "")
 		if strings.Contains(got, stars) && !strings.Contains(text, stars) {
 			plain, _ := unescape(text)

@@ -1,10 +1,9 @@
 package access
 
 import (
-	"container/list"
 	"net/netip"
-	"sync"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/time/rate"
 )
 
@@ -17,39 +16,30 @@ const (
 
 // limits is a rate for each address. A nil one limits nothing.
 type limits struct {
-	rate  rate.Limit
-	burst int
-
-	mu     sync.Mutex
-	order  *list.List // of *spent, the latest used in front
-	byAddr map[netip.Addr]*list.Element
-}
-
-type spent struct {
-	addr    netip.Addr
-	limiter *rate.Limiter
+	rate   rate.Limit
+	burst  int
+	byAddr *lru.Cache[netip.Addr, *rate.Limiter]
 }
 
 func newLimits(perSecond int) *limits {
 	if perSecond == 0 {
 		return nil
 	}
-	return &limits{rate: rate.Limit(perSecond), burst: max(leastBurst, 2*perSecond), order: list.New(), byAddr: map[netip.Addr]*list.Element{}}
+	byAddr, err := lru.New[netip.Addr, *rate.Limiter](rememberedAddresses)
+	if err != nil {
+		panic(err) // of a size that is not above zero
+	}
+	return &limits{rate: rate.Limit(perSecond), burst: max(leastBurst, 2*perSecond), byAddr: byAddr}
 }
 
-func (l *limits) allow(addr netip.Addr) bool { return l == nil || l.of(addr).Allow() }
-
-func (l *limits) of(addr netip.Addr) *rate.Limiter {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if at, ok := l.byAddr[addr]; ok {
-		l.order.MoveToFront(at)
-		return at.Value.(*spent).limiter
+func (l *limits) allow(addr netip.Addr) bool {
+	if l == nil {
+		return true
 	}
-	s := &spent{addr, rate.NewLimiter(l.rate, l.burst)}
-	l.byAddr[addr] = l.order.PushFront(s)
-	if l.order.Len() > rememberedAddresses {
-		delete(l.byAddr, l.order.Remove(l.order.Back()).(*spent).addr)
+	fresh := rate.NewLimiter(l.rate, l.burst)
+	if known, was, _ := l.byAddr.PeekOrAdd(addr, fresh); was {
+		l.byAddr.Get(addr) // it is in use: others are forgotten first
+		return known.Allow()
 	}
-	return s.limiter
+	return fresh.Allow()
 }

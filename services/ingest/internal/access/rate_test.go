@@ -58,8 +58,8 @@ func TestTheMemoryOfAddressesIsBounded(t *testing.T) {
 				t.Fatal("an address that keeps coming was forgotten")
 			}
 		}
-		if len(l.byAddr) != rememberedAddresses || l.order.Len() != rememberedAddresses {
-			t.Errorf("%d and %d addresses remembered, want %d", len(l.byAddr), l.order.Len(), rememberedAddresses)
+		if n := l.byAddr.Len(); n != rememberedAddresses {
+			t.Errorf("%d addresses remembered, want %d", n, rememberedAddresses)
 		}
 	})
 }

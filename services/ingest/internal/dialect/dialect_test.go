@@ -80,6 +80,8 @@ func TestCallerIDIsOfIncomingCallsAndCalledNumberOfOutgoingOnes(t *testing.T) {
 	same(t, call.Party{URI: "sip:102@pbx", Number: "102", Name: "Иван"},
 		parse(t, "yealink", "incoming", "remote=sip:102@pbx&callerID=Иван").Remote)
 	same(t, call.Party{Name: "Иван"}, parse(t, "yealink", "incoming", "callerID=Иван").Remote)
+	same(t, call.Party{Name: "Office 12"}, parse(t, "yealink", "incoming", "callerID=Office 12").Remote)
+	same(t, call.Party{URI: "84951230001", Number: "+74951230001", Name: "Иван 84951230001"}, parse(t, "yealink", "incoming", "callerID=Иван 84951230001").Remote)
 	same(t, call.Party{URI: `"Иван" <84951230001>`, Number: "+74951230001", Name: "Иван"},
 		parse(t, "yealink", "incoming", `callerID="Иван" <84951230001>`).Remote)
 }

@@ -74,8 +74,8 @@ var documented = map[string]map[call.EventType]string{
 		call.RegisterFailed: "ons.actionurl.registerfailed",
 		call.DNDOn:          "P8316, ons.actionUrl.openDnd",
 		call.DNDOff:         "P8317, ons.actionUrl.closedDnd",
-		call.ForwardOn:      "P8318, ons.actionUrl.openForward, ons.actionUrl.enableBusyForward, ons.actionUrl.enableForward, ons.actionUrl.enableAlwaysForward",
-		call.ForwardOff:     "P8319, ons.actionUrl.closedForward, ons.actionUrl.disableBusyForward, ons.actionUrl.disableForward, ons.actionUrl.disableAlwaysForward",
+		call.ForwardOn:      "P8318, ons.actionUrl.openForward, ons.actionUrl.enableBusyForward, ons.actionUrl.enableForward, ons.actionUrl.enableAlwaysForward, ons.actionUrl.enableNoAnswerForward",
+		call.ForwardOff:     "P8319, ons.actionUrl.closedForward, ons.actionUrl.disableBusyForward, ons.actionUrl.disableForward, ons.actionUrl.disableAlwaysForward, ons.actionUrl.disableNoAnswerForward",
 		call.Boot:           "P8304, ons.actionUrl.setupCompleted",
 		ignored: "P8308, P8309, P8330, P8331, ons.actionUrl.offHook, ons.actionUrl.onHook, ons.actionUrl.openSyslog, ons.actionUrl.closedSyslog, ons.actionUrl.safetyCall," +
 			" ons.actionurl.idletobusy, ons.actionurl.busytoidle, ons.actionurl.autopfinish, ons.actionurl.ipchanged, ons.actionurl.transferfailed, ons.actionurl.mute, ons.actionurl.unmute",

@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"regexp"
+	"strings"
 
 	"github.com/callbus/callbus/internal/call"
 	"github.com/callbus/callbus/internal/phone"
@@ -64,5 +65,15 @@ func yealinkCaller(s *Said, values Values, region phone.Region) {
 		if e.Remote.Name == displayName(caller) && phone.ParseAddress(caller).Name == "" {
 			e.Remote.Name = "" // it was the number once more
 		}
+		return
+	}
+	for _, word := range strings.Fields(caller) { // Ivan 84951230001: a PBX writes the number behind the name
+		if n := phone.Parse(word, region); len(n) >= leastOutside {
+			e.Remote.URI, e.Remote.Number = cut(word, maxURI), n
+			return
+		}
 	}
 }
+
+// leastOutside is the length of the shortest number that is looked for in a text: "Office 12" has none in it.
+const leastOutside = 7
