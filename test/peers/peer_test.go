@@ -18,6 +18,7 @@ var peers = map[string]struct {
 	"php":     {"PHP with its SOAP extension (Debian: php-cli php-soap)", []string{"php", "-r", "exit(class_exists('SoapServer') ? 0 : 1);"}},
 	"curl":    {"curl (Debian: curl)", []string{"curl", "--version"}},
 	"xmllint": {"xmllint (Debian: libxml2-utils)", []string{"xmllint", "--version"}},
+	"systemd": {"systemd (Debian: systemd)", []string{"systemd-analyze", "--version"}},
 	// Some containers have strace and not the right to trace.
 	"strace": {"strace and the right to use it (Debian: strace)", []string{"strace", "-f", "-o", os.DevNull, "true"}},
 	"nats.js": {"Node with the NATS client (npm ci in test/peers/js)",
