@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -31,7 +32,7 @@ type Fullness struct{ Used, Room int64 }
 type Progress struct {
 	Target  string
 	Waiting uint64    // events from the oldest without an ending to the last, those of other lanes among them
-	Oldest  time.Time // when that was stored; zero where nothing waits
+	Oldest  time.Time // when that was accepted; zero where nothing waits
 	Worked  bool      // an adapter has the target's lanes
 }
 
@@ -113,10 +114,14 @@ func progressOf(ctx context.Context, calls jetstream.Stream, name string, set La
 	first := max(ended+1, state.FirstSeq)
 	p.Waiting = state.LastSeq + 1 - first
 	m, err := calls.GetMsg(ctx, first)
-	if err == nil {
-		p.Oldest = m.Time
+	if err != nil {
+		return p, nil // it has ended meanwhile, and has been purged
 	}
-	return p, nil // without an Oldest where it has ended meanwhile
+	p.Oldest = m.Time
+	if e, err := Decode(m.Data); err == nil && strings.HasPrefix(m.Subject, "calls.") { // what an operator sends again is old, and has not waited
+		p.Oldest = e.Time
+	}
+	return p, nil
 }
 
 // Latest are the last events of CALLS, up to most, oldest first. What is no event is left out.

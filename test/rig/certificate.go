@@ -21,9 +21,15 @@ type Certificate struct{ Authority, Chain, Key string }
 // NewCertificate makes the authority, and a certificate that is good for a year.
 func NewCertificate(t testing.TB) Certificate {
 	t.Helper()
+	return CertificateUntil(t, time.Now().AddDate(1, 0, 0))
+}
+
+// CertificateUntil makes the authority, and a certificate that is good until a day.
+func CertificateUntil(t testing.TB, until time.Time) Certificate {
+	t.Helper()
 	dir := t.TempDir()
 	authority := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Office CA"}, NotAfter: time.Now().AddDate(1, 0, 0),
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Office CA"}, NotAfter: until,
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
 	server := &x509.Certificate{
