@@ -22,7 +22,7 @@ var eventsOnTheWire = map[string]string{
 	"incoming": "incoming", "outgoing": "outgoing", "answered": "answered", "ended": "ended", "missed": "missed",
 	"rejected": "rejected", "held": "held", "resumed": "resumed", "transferred": "transferred",
 	"remote_held": "held", "remote_resumed": "resumed",
-	"registered": "registered", "unregistered": "unregistered", "boot": "boot",
+	"registered": "registered", "unregistered": "unregistered", "register_failed": "register_failed", "boot": "boot",
 	"dnd_on": "dnd_on", "dnd_off": "dnd_off", "forward_on": "forward_on", "forward_off": "forward_off",
 }
 

@@ -300,17 +300,6 @@ var ownWords = map[string]call.EventType{
 	"other": ignored, "all_calls_ended": ignored, "remote_held": call.Held, "remote_resumed": call.Resumed,
 }
 
-// where we differ from phones.yaml, and why
-var differ = map[string]call.EventType{
-	"action_url.register_failed":               call.RegisterFailed, // it has no event for this, we do
-	"RegFailedUrl":                             call.RegisterFailed,
-	"action_reg_failed":                        call.RegisterFailed,
-	"P3704":                                    call.RegisterFailed,
-	"System.Events.RegistrationFailed":         call.RegisterFailed,
-	"Config.Features.ACTIONURL.RegisterFailed": call.RegisterFailed,
-	"Ringback":                                 ignored, // Setup has told of the call
-}
-
 func TestEveryKeyOfTheCollectedFactsIsUnderstood(t *testing.T) {
 	for _, f := range facts(t) {
 		keys := maps.Clone(f.Extra)
@@ -327,10 +316,8 @@ func TestEveryKeyOfTheCollectedFactsIsUnderstood(t *testing.T) {
 		}
 		delete(keys, "") // null: the vendor has no such event
 		for key, meaning := range keys {
-			want, special := differ[key]
-			if own, is := ownWords[meaning]; is && !special {
-				want = own
-			} else if !special {
+			want, is := ownWords[meaning]
+			if !is {
 				want = call.EventType(meaning)
 			}
 			means(t, f.ID, key, want)
