@@ -565,6 +565,18 @@ func TestRefusedHeadsAreAnsweredInTheirTurn(t *testing.T) {
 	}
 }
 
+// A Mitel shows an error for an answer that is not XML of its kind, whatever its status.
+func TestAMitelIsRefusedInXML(t *testing.T) {
+	h := open(t, Options{})
+	const noop = `<AastraIPPhoneExecute><ExecuteItem URI=""/></AastraIPPhoneExecute>`
+	for target, want := range map[string]int{"/mitel/incoming?line=101": 200, "/mitel/offhook?line=101": 404, "/mitel/nonsense?line=101": 404} {
+		got := h.get(t, target)
+		if got.Status != want || got.Body != noop || !strings.HasPrefix(got.Header.Get("Content-Type"), "text/xml") {
+			t.Errorf("%s: got %d %s %q, want %d and the XML that does nothing", target, got.Status, got.Header.Get("Content-Type"), got.Body, want)
+		}
+	}
+}
+
 func TestTooManyConnectionsGet503(t *testing.T) {
 	h := open(t, Options{MaxConns: 1})
 	first := dial(t, h.addr)
