@@ -274,6 +274,10 @@ func (h *history) lane(ctx context.Context, target string, set LaneSet, index in
 	return l, h.queue(ctx, l, target, set, index)
 }
 
+// probing is how long the owner of a lane may seem to be gone while its target is away: it pulls for a moment only, when it
+// is the lane's turn to try, and is no longer pinned in between.
+const probing = 15 * time.Second
+
 // look asks the lane's consumer who works on it. One that is not there yet has nobody.
 func (h *history) look(ctx context.Context, l *laneState, name string) error {
 	c, err := h.calls.Consumer(ctx, name)
@@ -284,10 +288,10 @@ func (h *history) look(ctx context.Context, l *laneState, name string) error {
 		return fmt.Errorf("look at lane %s: %w", name, err)
 	}
 	info := c.CachedInfo()
-	l.Owned = slices.ContainsFunc(info.PriorityGroups, pinned)
 	if info.NumAckPending > 0 && info.Delivered.Last != nil {
 		l.InHand = *info.Delivered.Last
 	}
+	l.Owned = slices.ContainsFunc(info.PriorityGroups, pinned) || time.Since(l.InHand) < probing
 	return nil
 }
 

@@ -35,6 +35,7 @@ type line struct {
 	fs                     *flag.FlagSet
 	url, creds, ca, folder string
 	guest                  bool // works without credentials too
+	stopped                bool // nobody answers: the command works on the store itself
 }
 
 func newLine(name string) *line {
@@ -93,6 +94,7 @@ func (l *line) alone(ctx context.Context, work func(context.Context, *nats.Conn)
 	}
 	nc, err := stream.Connect(stream.ConnectOptions{Name: l.fs.Name(), Broker: b})
 	if err == nil {
+		l.stopped = true
 		err = work(ctx, nc)
 		nc.Close()
 	}

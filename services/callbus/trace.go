@@ -41,6 +41,6 @@ func traceLife(args []string) int {
 			return fmt.Errorf("%s", tongue.Sayf("nothing of %s within %v: look further back with --since 24h; a hit that was refused is call.refused in the log",
 				"%s: за последние %v ничего нет. Дальше в прошлое: --since 24h; если телефон получил отказ, в журнале есть call.refused", word, *since))
 		}
-		return trace.Tell(os.Stdout, *tongue, lives)
+		return trace.Tell(os.Stdout, *tongue, lives, l.stopped)
 	})
 }

@@ -69,7 +69,7 @@ func TestTraceTellsADeliveryADeadLetterAndAWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	rig.Claim(t, "callbus trace in a stopped office", o.says("trace", "101", "-n", "1", "--lang", "ru"),
-		"ждёт: очередь 1-", "впереди 1", "из этой очереди никто не берёт: Callbus не запущен")
+		"ждёт: очередь 1-", "впереди 1", "Callbus остановлен: продолжит, когда его запустят")
 }
 
 func TestTraceOfNothingSaysSo(t *testing.T) {

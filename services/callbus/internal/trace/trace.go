@@ -15,14 +15,14 @@ import (
 	"github.com/callbus/callbus/services/callbus/internal/reason"
 )
 
-// Tell writes the stories, oldest first.
-func Tell(w io.Writer, l lang.Lang, lives []stream.Life) error {
+// Tell writes the stories, oldest first. Where Callbus is stopped an event waits for nothing else.
+func Tell(w io.Writer, l lang.Lang, lives []stream.Life, stopped bool) error {
 	var b strings.Builder
 	for i, life := range lives {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		t := teller{Builder: &b, Lang: l, day: life.Event.Time.Local()}
+		t := teller{Builder: &b, Lang: l, day: life.Event.Time.Local(), stopped: stopped}
 		t.life(life)
 	}
 	_, err := io.WriteString(w, b.String())
@@ -33,7 +33,8 @@ func Tell(w io.Writer, l lang.Lang, lives []stream.Life) error {
 type teller struct {
 	*strings.Builder
 	lang.Lang
-	day time.Time // times of other days have their date
+	day     time.Time // times of other days have their date
+	stopped bool
 }
 
 // at writes what happened at a time.
@@ -220,6 +221,8 @@ func (t *teller) wait(w stream.Wait) {
 
 func (t *teller) state(w stream.Wait) string {
 	switch {
+	case t.stopped:
+		return t.Say("Callbus is stopped: it goes on when it is started", "Callbus остановлен: продолжит, когда его запустят")
 	case !w.Owned:
 		return t.Say("nobody takes events from the lane: Callbus does not run, or has not found 1C since its start (target.away in the log)",
 			"из этой очереди никто не берёт: Callbus не запущен или с самого запуска не нашёл 1С (в журнале target.away)")

@@ -90,6 +90,7 @@ func stories() map[string][]stream.Life {
 			waiting(stream.Wait{Lane: "1-0", Owned: true, Ahead: 3}),
 			waiting(stream.Wait{Lane: "1-1"}),
 		},
+		"stopped": {waiting(stream.Wait{Lane: "1-0", InHand: at(30_000), Ahead: 2})},
 		"nobody_and_a_phone": append(with(func(*stream.Life) {}), stream.Life{
 			Event:  call.Event{ID: "01a2027d-0000-7aa9-8f57-1f18cf0a920d", Type: call.Boot, Time: at(9), Line: "101", Source: "yealink"},
 			Stream: stream.Phones, Subject: "phones.boot", Sequence: 2, Stored: at(11),
@@ -107,7 +108,7 @@ func TestTheStoriesAreToldInBothLanguages(t *testing.T) {
 	for name, lives := range stories() {
 		for _, l := range []lang.Lang{lang.English, lang.Russian} {
 			var got strings.Builder
-			if err := trace.Tell(&got, l, lives); err != nil {
+			if err := trace.Tell(&got, l, lives, name == "stopped"); err != nil {
 				t.Fatal(err)
 			}
 			golden := filepath.Join("testdata", name+"."+string(l)+".txt")
