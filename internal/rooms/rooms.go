@@ -92,7 +92,7 @@ var table = []room{
 		// Who may speak is decided without knowing HTTP or files.
 		path:   "services/ingest/internal/access",
 		ours:   []string{"internal/call", "internal/phone", "services/ingest/internal/dialect"},
-		others: []string{xtext, xtime},
+		others: []string{lru, xtext, xtime},
 	},
 	{
 		path:   "services/ingest/internal/...",
