@@ -64,7 +64,8 @@ func (p provisioner) write(t *testing.T, m farm.Make, o *office, flags ...string
 
 // TestPhonesArriveByTheFilesOfProvision plays all stories once more, with phones that read their URLs out of the files which
 // callbus provision has written for them, and an ingest that lets nobody in without the phone's own token, for its own line.
-// testdata/provision/<make>.txt has what comes out otherwise than with the URLs of docs/wire.md.
+// testdata/provision/<make>.txt has what comes out otherwise than with the URLs of docs/wire.md. (This file's name stands behind
+// trace_test.go, so that -update writes what is compared with before the comparison.)
 func TestPhonesArriveByTheFilesOfProvision(t *testing.T) {
 	p := newProvisioner(t)
 	makes := p.makes(t)
