@@ -215,7 +215,7 @@ var faults = []fault{
 		en: "sends more hits than --rate-limit allows", ru: "больше запросов, чем разрешает --rate-limit"},
 	{name: "a URL with no such event", ids: "hits-unusable", code: 1,
 		plant: func(c *clinic) { c.hits("sneezed") },
-		en:    "sends hits that make no sense (404: no such dialect or event): hits 1", ru: "шлёт непонятные запросы (404: нет такого диалекта или события): запросов 1"},
+		en:    "…/yealink/sneezed?mac=001565aabb01&acc=101", ru: "шлёт непонятные запросы (404: нет такого диалекта или события): запросов 1"},
 	{name: "a URL without a line", ids: "hits-unusable", code: 1,
 		plant: func(c *clinic) { rig.Hit(c.t, c.phones, "/phone/incoming?remote=102") },
 		en:    "(400: no line)", ru: "(400: не указана линия"},
@@ -251,7 +251,7 @@ var faults = []fault{
 			c.onec.Behave(onectest.Always(onectest.Fault("Деление на 0")))
 			c.hits("missed")
 		},
-		en: "1C (target main) refused 1 events. The last reason: 1C refused: Деление на 0", ru: "отвергла событий: 1"},
+		en: "ago: 1C refused: Деление на 0", ru: "отвергла событий: 1"},
 	{name: "an event that waits long, while 1C answers others", ids: "waiting", code: 1,
 		plant: func(c *clinic) {
 			c.onec.Behave(onectest.Always(onectest.Hang()))

@@ -109,11 +109,6 @@ func (f Finding) isAbout(line call.Line, phones []stream.KnownPhone) bool {
 	})
 }
 
-// away reports whether the target's adapter says that 1C takes nothing.
-func (s Seen) away(target string) bool {
-	return slices.ContainsFunc(s.Admins, func(a Admin) bool { return a.Away[target] != "" })
-}
-
 // Unheard is what is wrong with a line that no phone has ever named.
 func Unheard(line call.Line, s Seen, l lang.Lang) []Finding {
 	heard := slices.ContainsFunc(s.Calls, func(e call.Event) bool { return e.Line == line })

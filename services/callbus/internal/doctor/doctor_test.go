@@ -2,6 +2,8 @@ package doctor
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -165,7 +167,7 @@ func TestEachFaultIsNamedAndNothingElse(t *testing.T) {
 		{"dead letters", func(s *Seen) {
 			for range 3 {
 				d := stream.DeadLetter{}
-				d.Target, d.Why = "main", "1C refused: деление на 0"
+				d.Target, d.Why, d.Time = "main", "1C refused: деление на 0", ago(time.Hour)
 				s.Dead = append(s.Dead, d)
 			}
 		}, "dead-letters"},
@@ -192,6 +194,16 @@ func TestEachFaultIsNamedAndNothingElse(t *testing.T) {
 				t.Errorf("%s: healthy %v", c.why, Healthy(found))
 			}
 		}
+	}
+}
+
+func TestOldDeadLettersAreANote(t *testing.T) {
+	s := well()
+	d := stream.DeadLetter{}
+	d.Target, d.Time = "main", ago(48*time.Hour)
+	s.Dead = append(s.Dead, d)
+	if found := Examine(s, lang.English); len(found) != 1 || found[0].Level != Note {
+		t.Errorf("got %+v, want a note", found)
 	}
 }
 
@@ -270,5 +282,33 @@ func TestALineTellsWhatOneCAnswered(t *testing.T) {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("want %q in\n%s", want, &out)
 		}
+	}
+}
+
+func TestTheAdminPortIsRead(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		fmt.Fprint(w, "nats: NATS is away\nstore: frozen\n")
+	})
+	mux.HandleFunc("/targets", func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		fmt.Fprint(w, "main: nobody listens: refused\n")
+	})
+	mux.HandleFunc("/metrics", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, "# HELP callbus_certificate_expires_seconds x\ncallbus_certificate_expires_seconds 1.7956e+09\n")
+	})
+	server, older, stranger := httptest.NewServer(mux), httptest.NewServer(http.NotFoundHandler()), "127.0.0.1:1"
+	defer server.Close()
+	defer older.Close()
+	addr := func(s *httptest.Server) string { return strings.TrimPrefix(s.URL, "http://") }
+	want := []Admin{
+		{Addr: addr(server), Answers: true, Failing: []string{"nats: NATS is away", "store: frozen"},
+			Away: map[string]string{"main": "nobody listens: refused"}, Certificate: time.Unix(1795600000, 0)},
+		{Addr: addr(older), Away: map[string]string{}},
+		{Addr: stranger, Away: map[string]string{}},
+	}
+	if diff := cmp.Diff(want, CollectAdmins(t.Context(), []string{addr(server), addr(older), stranger})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -85,11 +85,16 @@ func (x exam) refused(k refusal, last stream.Rejection, n int) Finding {
 			"Увеличьте --rate-limit или дайте телефонам за этим адресом токены: для них ограничения нет")
 	default:
 		f.Level = Warning
-		f.What = x.Sayf("%s sends hits that make no sense (%d: %s): %s. The last query: %s", "%s шлёт непонятные запросы (%d: %s): %s. Параметры последнего: %s",
-			who, last.Status, x.reason(last.Reason), tail, cmp.Or(strings.TrimSpace(last.Dialect+" "+phone.Mask(shorten(last.Query))), "-"))
+		f.What = x.Sayf("%s sends hits that make no sense (%d: %s): %s. The last: %s", "%s шлёт непонятные запросы (%d: %s): %s. Последний: %s",
+			who, last.Status, x.reason(last.Reason), tail, url(last))
 		f.Do = x.Say("Mend that URL in the phone: README, \"Connect the phones\"", "Исправьте этот URL в телефоне: README, раздел о настройке телефонов")
 	}
 	return f
+}
+
+// url is what can be said of the URL of a refused hit.
+func url(r stream.Rejection) string {
+	return "…/" + phone.Mask(shorten(strings.Trim(r.Dialect+"/"+r.Event, "/"))) + "?" + phone.Mask(shorten(r.Query))
 }
 
 // reasons are what a phone is told (docs/wire.md §1), up to the colon, in Russian.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/callbus/callbus/internal/stream"
 	"github.com/callbus/callbus/services/callbus/internal/reason"
 )
 
@@ -59,19 +60,24 @@ func (x exam) waiting(target string) uint64 {
 	return 0
 }
 
-// dead looks for what 1C would not take: one finding for each target.
+// dead looks for what 1C would not take: one finding for each target. Of old ones alone it is a note: somebody has
+// decided to leave them.
 func (x exam) dead() (all []Finding) {
-	last, count := map[string]string{}, map[string]int{}
+	last, count := map[string]stream.DeadLetter{}, map[string]int{}
 	for _, d := range x.Dead {
-		last[d.Target] = d.Why
+		last[d.Target] = d
 		count[d.Target]++
 	}
 	for _, target := range slices.Sorted(maps.Keys(count)) {
-		all = append(all, Finding{ID: "dead-letters", Level: Fault, Target: target,
-			What: x.Sayf("1C (target %s) refused %d events. The last reason: %s", "1С (получатель %s) отвергла событий: %d. Последняя причина: %s",
-				target, count[target], reason.In(x.Lang, last[target])),
+		f := Finding{ID: "dead-letters", Level: Fault, Target: target,
+			What: x.Sayf("1C (target %s) refused %d events, the last %s ago: %s", "1С (получатель %s) отвергла событий: %d, последнее %s назад: %s",
+				target, count[target], x.span(x.Now.Sub(last[target].Time)), reason.In(x.Lang, last[target].Why)),
 			Do: x.Say("callbus dead list shows them. Mend 1C, then callbus dead retry N sends one again",
-				"Список: callbus dead list. Исправьте 1С, затем отправьте заново: callbus dead retry N")})
+				"Список: callbus dead list. Исправьте 1С, затем отправьте заново: callbus dead retry N")}
+		if last[target].Time.Before(x.Since) {
+			f.Level = Note
+		}
+		all = append(all, f)
 	}
 	return all
 }
