@@ -235,15 +235,8 @@ func (p *provisioning) tokens(named bool) (func(id string) (string, error), erro
 			return nil, err
 		}
 	}
-	path, asked := p.secret, p.secret != ""
-	if !asked {
-		path = filepath.Join(p.data, secretsFile)
-	}
-	secrets, err := ingest.TokenSecrets(nil), error(nil)
-	if asked || p.shared == "" {
-		secrets, err = ingest.ReadTokenSecrets(path)
-	}
-	if err != nil && (asked || !errors.Is(err, fs.ErrNotExist)) {
+	secrets, path, err := p.secrets()
+	if err != nil {
 		return nil, err
 	}
 	switch {
@@ -263,6 +256,22 @@ func (p *provisioning) tokens(named bool) (func(id string) (string, error), erro
 		}
 		return shared, nil
 	}, nil
+}
+
+// secrets are those of --token-secret; without it, those in DATA if they are there, unless a shared token was asked for.
+func (p *provisioning) secrets() (secrets ingest.TokenSecrets, path string, err error) {
+	if p.secret != "" {
+		secrets, err = ingest.ReadTokenSecrets(p.secret)
+		return secrets, p.secret, err
+	}
+	path = filepath.Join(p.data, secretsFile)
+	if p.shared != "" {
+		return nil, path, nil
+	}
+	if secrets, err = ingest.ReadTokenSecrets(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, path, nil
+	}
+	return secrets, path, err
 }
 
 func (p *provisioning) printFields(v *provision.Vendor, sets []set) error {

@@ -5,6 +5,7 @@ package handset
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -81,16 +82,9 @@ func dial(ctx context.Context, to string) (net.Conn, error) {
 	}
 	port := u.Port()
 	if u.Scheme == "https" {
-		return (&tls.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), or(port, "443")))
+		return (&tls.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), cmp.Or(port, "443")))
 	}
-	return (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), or(port, "80")))
-}
-
-func or(a, b string) string {
-	if a == "" {
-		return b
-	}
-	return a
+	return (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), cmp.Or(port, "80")))
 }
 
 // meanings of what Callbus answers (docs/wire.md §1), and where to look next.
