@@ -61,31 +61,31 @@ func troubleOf(r stream.Rejection) string {
 
 func (x exam) refused(k refusal, last stream.Rejection, n int) Finding {
 	f := Finding{ID: k.id, Level: Fault, Addr: k.addr}
-	tail := x.Sayf("hits %d, the last %s ago", "запросов %d, последний %s назад", n, x.span(x.Now.Sub(last.Time)))
+	tail := x.Sayf("hits %d, the last %s ago", "обращений %d, последнее %s назад", n, x.span(x.Now.Sub(last.Time)))
 	who := x.whoIs(k.addr, last)
 	switch k.id {
 	case "token-missing":
-		f.What = x.Sayf("%s sends hits without a token, and is refused (401): %s", "%s шлёт запросы без токена и получает 401: %s", who, tail)
+		f.What = x.Sayf("%s sends hits without a token, and is refused (401): %s", "%s обращается без ключа и получает 401: %s", who, tail)
 		f.Do = x.Say("Put /p/TOKEN between port and path of every URL of that phone (callbus token list prints it), or serve it without: --token-optional",
-			"Вставьте /p/ТОКЕН между портом и путём во все URL телефона (его печатает callbus token list) или обслуживайте без токена: --token-optional")
+			"Вставьте /p/КЛЮЧ между портом и путём во все URL телефона (его печатает callbus token list) или пускайте без ключа: --token-optional")
 	case "token-wrong":
-		f.What = x.Sayf("%s sends a wrong token, and is refused (403): %s", "%s шлёт неверный токен и получает 403: %s", who, tail)
+		f.What = x.Sayf("%s sends a wrong token, and is refused (403): %s", "%s шлёт неверный ключ и получает 403: %s", who, tail)
 		f.Do = x.Say("Copy its token anew (callbus token list): a slip of the hand, or a secret that was rotated",
-			"Скопируйте токен заново (callbus token list): в нём опечатка, или секрет сменили (rotate)")
+			"Скопируйте ключ заново (callbus token list): в нём опечатка, или секрет сменили (rotate)")
 	case "token-foreign":
-		f.What = x.Sayf("%s has a token that is not for it (%s): %s", "У %s чужой токен (%s): %s", who, last.Reason, tail)
-		f.Do = x.Say("Each phone has its own token; compare MAC, line and address with phones.csv", "У каждого телефона свой токен; сверьте MAC, линию и адрес с phones.csv")
+		f.What = x.Sayf("%s has a token that is not for it (%s): %s", "%s: чужой ключ (%s): %s", who, x.reason(last.Reason), tail)
+		f.Do = x.Say("Each phone has its own token; compare MAC, line and address with phones.csv", "У каждого телефона свой ключ; сверьте MAC, линию и адрес с phones.csv")
 	case "address-refused":
 		f.What = x.Sayf("%s calls from an address that --allow does not name (403): %s", "%s обращается с адреса, которого нет в --allow (403): %s", who, tail)
 		f.Do = x.Say("If it is one of your phones, add its network to --allow", "Если это ваш телефон, добавьте его сеть в --allow")
 	case "too-many-hits":
 		f.Level = Warning
-		f.What = x.Sayf("%s sends more hits than --rate-limit allows (429): %s", "%s шлёт больше запросов, чем разрешает --rate-limit (429): %s", who, tail)
+		f.What = x.Sayf("%s sends more hits than --rate-limit allows (429): %s", "%s обращается чаще, чем разрешает --rate-limit (429): %s", who, tail)
 		f.Do = x.Say("Raise --rate-limit, or give the phones behind that address tokens: they are not limited",
-			"Увеличьте --rate-limit или дайте телефонам за этим адресом токены: для них ограничения нет")
+			"Увеличьте --rate-limit или дайте телефонам за этим адресом ключи: для них ограничения нет")
 	default:
 		f.Level = Warning
-		f.What = x.Sayf("%s sends hits that make no sense (%d: %s): %s. The last: %s", "%s шлёт непонятные запросы (%d: %s): %s. Последний: %s",
+		f.What = x.Sayf("%s sends hits that make no sense (%d: %s): %s. The last: %s", "%s шлёт непонятные обращения (%d: %s): %s. Последнее: %s",
 			who, last.Status, x.reason(last.Reason), tail, url(last))
 		f.Do = x.Say("Mend that URL in the phone: README, \"Connect the phones\"", "Исправьте этот URL в телефоне: README, раздел о настройке телефонов")
 	}
@@ -99,10 +99,13 @@ func url(r stream.Rejection) string {
 
 // reasons are what a phone is told (docs/wire.md §1), up to the colon, in Russian.
 var reasons = map[string]string{
-	"no such dialect or event":              "нет такого диалекта или события",
-	"this phone's event means nothing here": "это событие телефона ничего не значит для Callbus",
-	"no line":                               "не указана линия: нужен один из параметров line, acc, local, mac",
-	"a body must be a form":                 "тело запроса — не форма",
+	"no such dialect or event":               "нет такого диалекта или события",
+	"this phone's event means nothing here":  "это событие телефона ничего не значит для Callbus",
+	"no line":                                "не указана линия: нужен один из параметров line, acc, local, mac",
+	"a body must be a form":                  "тело запроса — не форма",
+	"this token is another phone's":          "ключ другого телефона: в URL другой MAC",
+	"this token may not speak for this line": "ключ не для этой линии",
+	"this token is not for this address":     "ключ не для этого адреса",
 }
 
 // reason is why a hit was of no use, without the lists behind it.
