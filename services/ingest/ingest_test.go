@@ -176,7 +176,7 @@ func TestOptionsThatMakeNoSenseAreRefused(t *testing.T) {
 		"say where events are stored": {},
 		"exclude each other":          {Store: "x", NATS: "y"},
 		"belong to --nats":            {Store: "x", NATSCreds: "y"},
-		"--trusted-proxy":             {Store: "x", TrustedProxies: config.List{Values: []string{"10.0.0.1"}}},
+		"--trusted-proxy":             {Store: "x", TrustedProxies: config.List{Values: []string{"10.0.0.300"}}},
 		"--nats-listen belongs to":    {NATS: "x", NATSListen: ":1"},
 	} {
 		if err := ingest.Run(context.Background(), o); err == nil || !strings.Contains(err.Error(), want) {
