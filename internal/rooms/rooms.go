@@ -112,7 +112,7 @@ var table = []room{
 	{
 		path:   "services/ingest",
 		ours:   with(shared, "services/ingest/internal/..."),
-		others: with(watching, natsGo, uuid, xsync, xtime),
+		others: with(watching, lru, natsGo, uuid, xsync, xtime),
 	},
 	{
 		// No broker: an adapter does not carry a NATS server.

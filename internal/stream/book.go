@@ -175,10 +175,22 @@ func (b *PhoneBook) add(ctx context.Context, seen KnownPhone) (KnownPhone, error
 	} else {
 		_, err = b.kv.Update(ctx, seen.Key(), data, revision)
 	}
+	if full(err) {
+		return seen, ErrNoRoom
+	}
 	if err != nil {
 		return seen, fmt.Errorf("write into the phone book: %w", err)
 	}
 	return whole, nil
+}
+
+// ErrNoRoom says that the phone book is full, so that no new phone comes in.
+var ErrNoRoom = errors.New("the phone book is full")
+
+// full reports whether the server refused a message for want of room (JSStreamStoreFailedF, "maximum bytes exceeded").
+func full(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && api.ErrorCode == 10077
 }
 
 // read reads an entry; one that is not there, or makes no sense, is empty.

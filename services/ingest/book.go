@@ -2,9 +2,12 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/callbus/callbus/internal/call"
 	"github.com/callbus/callbus/internal/stream"
@@ -17,6 +20,7 @@ const (
 	bookRest   = 30 * time.Second // between two writes of a phone that shows nothing new
 	bookWrites = 50               // in a round, at most
 	bookWait   = 5 * time.Second  // for the store, in each round
+	bookFull   = time.Hour        // before a phone that the full book has refused is tried again
 	bookGrace  = 2 * time.Second  // for the last words at a stop
 )
 
@@ -24,7 +28,7 @@ const (
 // lock and a map; a kill loses a minute of it at most.
 type book struct {
 	mu    sync.Mutex
-	pages map[string]*page
+	pages *lru.Cache[string, *page] // those that were silent longest go first; they are in the phone book
 	add   func(context.Context, stream.KnownPhone) (stream.KnownPhone, error)
 }
 
@@ -34,9 +38,16 @@ type page struct {
 	unsaid  stream.KnownPhone
 	news    bool // more than another time and another count
 	written time.Time
+	refused time.Time // when the book had no room for it; zero: never
 }
 
-func newBook() *book { return &book{pages: map[string]*page{}} }
+func newBook() *book {
+	pages, err := lru.New[string, *page](bookPhones)
+	if err != nil {
+		panic(err) // of a size that is not above zero
+	}
+	return &book{pages: pages}
+}
 
 // publisher tells the book of each event that was stored.
 type publisher struct {
@@ -58,11 +69,10 @@ func (b *book) see(e call.Event) {
 	seen := shown(e)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	p := b.pages[seen.Key()]
-	if p == nil {
-		b.makeRoom()
+	p, known := b.pages.Get(seen.Key())
+	if !known {
 		p = &page{}
-		b.pages[seen.Key()] = p
+		b.pages.Add(seen.Key(), p)
 	}
 	p.news = p.news || news(p.known, seen)
 	p.known, p.unsaid = p.known.Add(seen), p.unsaid.Add(seen)
@@ -94,20 +104,6 @@ func news(known, seen stream.KnownPhone) bool {
 	}
 	return known.Line != seen.Line || known.Vendor != seen.Vendor ||
 		seen.Model != "" && known.Model != seen.Model || seen.Firmware != "" && known.Firmware != seen.Firmware
-}
-
-// makeRoom forgets the phone that was silent longest. What it has shown is in the phone book, all but its last minute.
-func (b *book) makeRoom() {
-	if len(b.pages) < bookPhones {
-		return
-	}
-	oldest := ""
-	for key, p := range b.pages {
-		if oldest == "" || p.known.Last.Before(b.pages[oldest].known.Last) {
-			oldest = key
-		}
-	}
-	delete(b.pages, oldest)
 }
 
 // keep writes the book until ctx ends, and what is left then.
@@ -155,27 +151,31 @@ func (b *book) round(ctx context.Context, s *service, now time.Time, most int) e
 	return b.write(ctx, now, most)
 }
 
-// write adds up to most pages that are due to the phone book.
-func (b *book) write(ctx context.Context, now time.Time, most int) error {
-	list := b.due(now, most)
-	for i, unsaid := range list {
-		if _, err := b.add(ctx, unsaid); err != nil {
-			b.again(list[i:])
-			return err
+// write adds up to most pages that are due to the phone book. The first error is told; the others are tried all the same, as
+// long as there is time: a phone that finds no room must not keep out those that are in the book.
+func (b *book) write(ctx context.Context, now time.Time, most int) (first error) {
+	for _, unsaid := range b.due(now, most) {
+		_, err := b.add(ctx, unsaid)
+		if err == nil {
+			continue
 		}
+		if first == nil {
+			first = err
+		}
+		b.again(unsaid, errors.Is(err, stream.ErrNoRoom), now)
 	}
-	return nil
+	return first
 }
 
 // due takes the pages to be written: at once what shows news, after a rest what does not.
 func (b *book) due(now time.Time, most int) (list []stream.KnownPhone) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, p := range b.pages {
+	for _, p := range b.pages.Values() {
 		if len(list) == most {
 			break
 		}
-		if p.news || len(p.unsaid.Events) > 0 && now.Sub(p.written) >= bookRest {
+		if p.due(now) {
 			list = append(list, p.unsaid)
 			p.unsaid, p.news, p.written = stream.KnownPhone{}, false, now
 		}
@@ -183,13 +183,23 @@ func (b *book) due(now time.Time, most int) (list []stream.KnownPhone) {
 	return list
 }
 
+func (p *page) due(now time.Time) bool {
+	if !p.refused.IsZero() && now.Sub(p.refused) < bookFull {
+		return false
+	}
+	return p.news || len(p.unsaid.Events) > 0 && now.Sub(p.written) >= bookRest
+}
+
 // again puts back what could not be written. Where only the answer was lost, it counts twice.
-func (b *book) again(list []stream.KnownPhone) {
+func (b *book) again(unsaid stream.KnownPhone, noRoom bool, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, unsaid := range list {
-		if p := b.pages[unsaid.Key()]; p != nil {
-			p.unsaid, p.news = p.unsaid.Add(unsaid), true
-		}
+	p, there := b.pages.Peek(unsaid.Key())
+	if !there {
+		return
+	}
+	p.unsaid, p.news = p.unsaid.Add(unsaid), true
+	if p.refused = (time.Time{}); noRoom {
+		p.refused = now
 	}
 }

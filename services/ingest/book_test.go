@@ -118,6 +118,35 @@ func TestWhatCouldNotBeWrittenIsWrittenLater(t *testing.T) {
 	}
 }
 
+// Bug: the first phone that a full book had no room for ended the round, and those that are in it were written once in ten
+// minutes instead of twenty times.
+func TestAFullBookGoesOnAboutThePhonesThatAreInIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, w := newWritten()
+		add, tries := b.add, 0
+		b.add = func(ctx context.Context, p stream.KnownPhone) (stream.KnownPhone, error) {
+			if p.MAC != "001565000001" {
+				tries++
+				return p, stream.ErrNoRoom
+			}
+			return add(ctx, p)
+		}
+		for range 300 { // ten minutes
+			for i := range 5 * bookWrites {
+				b.see(ring(i + 1))
+			}
+			_ = b.write(t.Context(), time.Now(), bookWrites)
+			time.Sleep(bookEvery)
+		}
+		if w.writes < 18 {
+			t.Errorf("the phone in the book was written %d times in ten minutes, want about 20", w.writes)
+		}
+		if most := 5 * bookWrites; tries > most {
+			t.Errorf("%d tries for phones without room in ten minutes, want each once: %d", tries, most)
+		}
+	})
+}
+
 func TestTheMemoryIsBounded(t *testing.T) {
 	b, _ := newWritten()
 	first := ring(0)
@@ -126,8 +155,8 @@ func TestTheMemoryIsBounded(t *testing.T) {
 	for i := range bookPhones {
 		b.see(ring(i + 1))
 	}
-	if _, there := b.pages["001565000000"]; there || len(b.pages) != bookPhones {
-		t.Errorf("got %d pages, the oldest among them: %v", len(b.pages), there)
+	if there := b.pages.Contains("001565000000"); there || b.pages.Len() != bookPhones {
+		t.Errorf("got %d pages, the oldest among them: %v", b.pages.Len(), there)
 	}
 }
 
