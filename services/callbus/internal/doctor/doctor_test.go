@@ -197,6 +197,14 @@ func TestEachFaultIsNamedAndNothingElse(t *testing.T) {
 	}
 }
 
+func TestADayOffIsANote(t *testing.T) {
+	s := well()
+	both(heardLast(30*time.Hour, 40), office(20*time.Hour))(&s)
+	if found := Examine(s, lang.English); len(found) != 1 || found[0].Level != Note {
+		t.Errorf("got %+v, want a note", found)
+	}
+}
+
 func TestOldDeadLettersAreANote(t *testing.T) {
 	s := well()
 	d := stream.DeadLetter{}

@@ -133,17 +133,17 @@ func (x exam) noLine(p stream.KnownPhone) (Finding, bool) {
 	}, nameless
 }
 
-// silent: it was used, and says nothing any more while others do.
+// silent: it was used, and says nothing any more while others do. That somebody has a day off looks the same.
 func (x exam) silent(p stream.KnownPhone) (Finding, bool) {
 	silence := x.Now.Sub(p.Last)
 	events := 0
 	for _, seen := range p.Events {
 		events += seen.Count
 	}
-	return Finding{ID: "silent", Level: Warning,
+	return Finding{ID: "silent", Level: Note,
 		What: x.Sayf("%s has not been heard of for %s, while others are", "%s молчит уже %s, хотя другие телефоны работают", x.name(p), x.span(silence)),
-		Do: x.Say("Is it switched on and registered? Has its address for Callbus changed, or its network (voice VLAN)? A phone on holiday is fine",
-			"Включён ли он и зарегистрирован? Не изменились ли в нём адрес Callbus или сеть (voice VLAN)? Если сотрудник в отпуске, всё в порядке"),
+		Do: x.Say("Is it switched on and registered? Has its address for Callbus changed, or its network (voice VLAN)? If its owner has the day off, all is well",
+			"Включён ли он и зарегистрирован? Не изменились ли в нём адрес Callbus или сеть (voice VLAN)? Если сотрудника нет на месте, всё в порядке"),
 	}, silence > 24*time.Hour && silence < gone && events >= wasUsed && x.hoursSince(p.Last) >= workingDay
 }
 
