@@ -221,6 +221,29 @@ func TestAMistakeIsAnErrorThatSaysWhere(t *testing.T) {
 	}
 }
 
+// An operator's command reads the file that the service was started with.
+func TestTheFileMayBeAnotherProgramsToo(t *testing.T) {
+	file := write(t, "site: moscow\nstore-max: 2MiB\ndata: /var/lib/callbus\n")
+	up := flag.NewFlagSet("up", flag.ContinueOnError)
+	data := up.String("data", "./data", "")
+	storeMax := config.GiB
+	up.Var(&storeMax, "store-max", "")
+	fs := flag.NewFlagSet("doctor", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	site := fs.String("site", "", "")
+	own := fs.String("data", "", "")
+	if err := config.Parse(fs, []string{"--config", file, "--data", "here"}, "CALLBUS", up); err != nil {
+		t.Fatal(err)
+	}
+	if *site != "moscow" || *own != "here" || *data != "./data" || storeMax != 2*config.MiB {
+		t.Errorf("site %q, data %q and %q, store-max %s; want moscow, here, ./data, 2MiB", *site, *own, *data, storeMax)
+	}
+	wrong := write(t, "stroe-max: 1MiB\n")
+	if err := config.Parse(fs, []string{"--config", wrong}, "CALLBUS", up); err == nil || !strings.Contains(err.Error(), `unknown setting "stroe-max"`) {
+		t.Errorf("error %v, want an unknown setting", err)
+	}
+}
+
 func TestABadVariableIsNamed(t *testing.T) {
 	t.Setenv("INGEST_STORE_MAX", "lots")
 	if err := parse(t); err == nil || !strings.Contains(err.Error(), "INGEST_STORE_MAX") {

@@ -19,8 +19,10 @@ const configFlag = "config"
 // The variable of --store-max with the prefix INGEST is INGEST_STORE_MAX; its key in the file is store-max.
 // For -h the error is flag.ErrHelp; arguments that are left over are an error.
 //
+// The file may be another program's too: what also knows, and fs does not, is set there.
+//
 // An unknown variable INGEST_… is no error: Kubernetes itself sets INGEST_PORT and others for a service named ingest.
-func Parse(fs *flag.FlagSet, args []string, envPrefix string) error {
+func Parse(fs *flag.FlagSet, args []string, envPrefix string, also ...*flag.FlagSet) error {
 	if fs.Lookup(configFlag) == nil {
 		fs.String(configFlag, "", "YAML `FILE` with the same names as these flags; the environment and flags win over it")
 	}
@@ -28,7 +30,14 @@ func Parse(fs *flag.FlagSet, args []string, envPrefix string) error {
 		ff.WithEnvVarPrefix(envPrefix),
 		ff.WithConfigFileFlag(configFlag),
 		ff.WithConfigFileParser(func(r io.Reader, set func(name, value string) error) error {
-			if err := parseFile(fs, r, set); err != nil {
+			all := union(fs, also)
+			err := parseFile(all, r, func(name, value string) error {
+				if fs.Lookup(name) == nil {
+					return all.Set(name, value)
+				}
+				return set(name, value)
+			})
+			if err != nil {
 				return &fileError{err}
 			}
 			return nil
@@ -43,6 +52,19 @@ func Parse(fs *flag.FlagSet, args []string, envPrefix string) error {
 		return fmt.Errorf("unexpected argument: %s", strings.Join(fs.Args(), " "))
 	}
 	return nil
+}
+
+// union knows the flags of all, those of the first before those of the others.
+func union(fs *flag.FlagSet, also []*flag.FlagSet) *flag.FlagSet {
+	all := flag.NewFlagSet(fs.Name(), flag.ContinueOnError)
+	for _, each := range append([]*flag.FlagSet{fs}, also...) {
+		each.VisitAll(func(f *flag.Flag) {
+			if all.Lookup(f.Name) == nil {
+				all.Var(f.Value, f.Name, f.Usage)
+			}
+		})
+	}
+	return all
 }
 
 // fileError marks an error in what the file says, as opposed to in a flag or a variable.

@@ -15,7 +15,6 @@ import (
 	"github.com/callbus/callbus/internal/lifecycle"
 	"github.com/callbus/callbus/internal/stream"
 	"github.com/callbus/callbus/services/callbus/internal/doctor"
-	"github.com/callbus/callbus/services/callbus/internal/lang"
 )
 
 // Exit codes of the doctor, for monitoring.
@@ -31,7 +30,6 @@ const lastEvents = 10
 // examination is one callbus doctor.
 type examination struct {
 	*line
-	tongue *lang.Lang
 	json   *bool
 	since  *time.Duration
 	admins config.List
@@ -45,12 +43,11 @@ func examine(args []string) int {
 		word, args = shift(args)
 		x.about = call.Line(word)
 	}
-	x.tongue = lang.Flag(x.fs)
 	x.json = x.fs.Bool("json", false, "print the findings as JSON, for scripts")
 	x.since = x.fs.Duration("since", 24*time.Hour, "how far back refused hits, shared lines and MACs are looked at")
 	x.admins.Values = []string{"127.0.0.1:9080", "127.0.0.1:9081"}
 	x.fs.Var(&x.admins, "admin", "addresses of the probes and metrics of callbus up, or of ingest and onec-adapter, with commas")
-	switch err := config.Parse(x.fs, args, "CALLBUS"); {
+	switch err := x.parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return healthy
 	case err != nil:

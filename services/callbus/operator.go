@@ -7,6 +7,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
+	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -21,6 +24,7 @@ import (
 	"github.com/callbus/callbus/internal/config"
 	"github.com/callbus/callbus/internal/lifecycle"
 	"github.com/callbus/callbus/internal/stream"
+	"github.com/callbus/callbus/services/callbus/internal/lang"
 	"github.com/callbus/callbus/services/ingest"
 )
 
@@ -36,20 +40,38 @@ type line struct {
 	url, creds, ca, folder string
 	guest                  bool // works without credentials too
 	stopped                bool // nobody answers: the command works on the store itself
+	tongue                 *lang.Lang
 }
 
 func newLine(name string) *line {
 	l := &line{fs: flag.NewFlagSet("callbus "+name, flag.ContinueOnError)}
-	l.fs.StringVar(&l.url, "nats", "nats://127.0.0.1:4222", "URL of the NATS server")
+	l.tongue = lang.Flag(l.fs)
+	l.fs.StringVar(&l.url, "nats", natsHere, "URL of the NATS server")
 	l.fs.StringVar(&l.creds, "nats-creds", "", "file with the credentials; default DATA/nats.creds if it is there")
 	l.fs.StringVar(&l.ca, "nats-ca", "", "file with the certificate authority of a TLS server")
 	l.fs.StringVar(&l.folder, "data", "./data", "folder of callbus up on this machine")
 	return l
 }
 
+// natsHere is where callbus up opens NATS, unless told otherwise.
+const natsHere = "nats://127.0.0.1:4222"
+
+// parse reads the flags. The file may be that of callbus up: then its folder and its address of NATS are the command's.
+func (l *line) parse(flags []string) error {
+	var o office
+	err := config.Parse(l.fs, flags, "CALLBUS", o.fileFlags())
+	if host, port, no := net.SplitHostPort(o.natsListen); no == nil && l.url == natsHere {
+		if ip, _ := netip.ParseAddr(host); host == "" || ip.IsUnspecified() {
+			host = "127.0.0.1"
+		}
+		l.url = "nats://" + net.JoinHostPort(host, port)
+	}
+	return err
+}
+
 // run parses the flags, connects, works, and returns the exit code.
 func (l *line) run(flags []string, work func(context.Context, *nats.Conn) error) int {
-	switch err := config.Parse(l.fs, flags, "CALLBUS"); {
+	switch err := l.parse(flags); {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case err != nil:
@@ -87,7 +109,8 @@ func (l *line) store() bool {
 func (l *line) alone(ctx context.Context, work func(context.Context, *nats.Conn) error) error {
 	b, err := broker.Start(broker.Options{Dir: l.folder, Room: int64(ingest.DefaultStoreMax)})
 	if errors.Is(err, broker.ErrLocked) {
-		return fmt.Errorf("%w, and does not answer at %s", err, l.url)
+		return errors.New(l.tongue.Sayf("Callbus works in %s, and does not answer at %s: name its address with --nats",
+			"Callbus работает в папке %s, но по адресу %s не отвечает: назовите его адрес флагом --nats", l.folder, l.url))
 	}
 	if err != nil {
 		return err
@@ -110,6 +133,10 @@ func (l *line) connect(ctx context.Context) (*nats.Conn, error) {
 	if err := l.findKey(); err != nil {
 		return nil, err
 	}
+	if _, err := os.ReadFile(l.creds); errors.Is(err, fs.ErrPermission) {
+		return nil, errors.New(l.tongue.Sayf("%s is not for this user to read: run the command as the user that Callbus runs as, or as administrator",
+			"файл %s этому пользователю читать нельзя: запустите команду от имени пользователя, под которым работает Callbus, или администратора", l.creds))
+	}
 	nc, err := stream.Connect(stream.ConnectOptions{Name: l.fs.Name(), URL: l.url, Creds: l.creds, CA: l.ca})
 	if err != nil {
 		return nil, err
@@ -120,7 +147,8 @@ func (l *line) connect(ctx context.Context) (*nats.Conn, error) {
 		select {
 		case <-deadline.Done():
 			nc.Close()
-			return nil, fmt.Errorf("cannot reach NATS at %s (is callbus running? %v)", l.url, nc.LastError())
+			return nil, errors.New(l.tongue.Sayf("nobody answers at %s (%v): does Callbus run?",
+				"по адресу %s никто не отвечает (%v): запущен ли Callbus?", l.url, nc.LastError()))
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
@@ -137,7 +165,8 @@ func (l *line) findKey() error {
 		}
 	}
 	if l.creds == "" && !l.guest && !strings.Contains(l.url, "@") {
-		return fmt.Errorf("there is no key in %s: name the folder of callbus up with --data, or the key with --nats-creds", l.folder)
+		return errors.New(l.tongue.Sayf("there is no key in %s: name the folder of callbus up with --data, or the key with --nats-creds",
+			"в папке %s нет ключа: назовите папку данных callbus up флагом --data или сам ключ флагом --nats-creds", l.folder))
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ import (
 
 func phones(args []string) int {
 	l := newLine("phones")
-	tongue := lang.Flag(l.fs)
+	tongue := l.tongue
 	asJSON := l.fs.Bool("json", false, "print the phone book as JSON, for scripts")
 	return l.run(args, func(ctx context.Context, nc *nats.Conn) error {
 		ctx, cancel := context.WithTimeout(ctx, answerTimeout)
@@ -34,8 +34,8 @@ func phones(args []string) int {
 		case *asJSON:
 			return printJSON(os.Stdout, append([]stream.KnownPhone{}, all...))
 		case len(all) == 0:
-			fmt.Println(tongue.Say("No phone has been heard yet: fire one of its URLs (make a call), or see callbus doctor",
-				"Ни один телефон ещё не отозвался: позвоните на него или смотрите callbus doctor"))
+			fmt.Println(tongue.Say("No phone has been heard yet: make a call, wait some seconds, and ask again; or see callbus doctor",
+				"Ни один телефон ещё не отозвался: позвоните на него и спросите снова через несколько секунд; или смотрите callbus doctor"))
 			return nil
 		}
 		return printPhones(os.Stdout, all, *tongue, time.Now())

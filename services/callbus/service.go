@@ -136,11 +136,7 @@ func (c *serviceCommand) read() (*office, setup.UnitOptions, error) {
 		return nil, u, err
 	}
 	o := &office{}
-	fs := flag.NewFlagSet("callbus up", flag.ContinueOnError)
-	o.flags(fs)
-	for _, log := range []string{"log-format", "log-level"} {
-		fs.String(log, "", "")
-	}
+	fs := o.fileFlags()
 	// The environment of this command is not the service's, so no variables are read.
 	if err := config.Parse(fs, []string{"--config", file}, "NOBODY_SETS_THIS"); err != nil {
 		return nil, u, err

@@ -10,7 +10,6 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/callbus/callbus/internal/stream"
-	"github.com/callbus/callbus/services/callbus/internal/lang"
 	"github.com/callbus/callbus/services/callbus/internal/trace"
 )
 
@@ -23,7 +22,7 @@ func traceLife(args []string) int {
 		word, flags = shift(args)
 	}
 	l := newLine("trace")
-	tongue := lang.Flag(l.fs)
+	tongue := l.tongue
 	since := l.fs.Duration("since", time.Hour, "how far back to look; an event's id needs none")
 	last := l.fs.Int("n", 20, "tell the last so many events")
 	return l.run(flags, func(ctx context.Context, nc *nats.Conn) error {

@@ -16,6 +16,7 @@ import (
 	"github.com/callbus/callbus/internal/broker"
 	"github.com/callbus/callbus/internal/lifecycle"
 	"github.com/callbus/callbus/internal/program"
+	"github.com/callbus/callbus/internal/telemetry"
 	"github.com/callbus/callbus/services/ingest"
 	onecadapter "github.com/callbus/callbus/services/onec-adapter"
 	"github.com/callbus/callbus/services/onec-adapter/onectest"
@@ -57,6 +58,14 @@ func (o *office) flags(fs *flag.FlagSet) {
 	fs.BoolVar(&o.demo, "demo", false, "a stand-in 1C on "+standinAddr+", a store of its own, and one call played through at the start")
 	o.ingest.FrontFlags(fs)
 	o.adapter.TargetFlags(fs)
+}
+
+// fileFlags are those that the file of callbus up may have.
+func (o *office) fileFlags() *flag.FlagSet {
+	fs := flag.NewFlagSet("callbus up", flag.ContinueOnError)
+	o.flags(fs)
+	new(telemetry.Options).Flags(fs)
+	return fs
 }
 
 // run is a long straight line: the order of starting. It stops in reverse (docs/adr/0005): phones are answered first,
