@@ -156,6 +156,7 @@ func (b *PhoneBook) Add(ctx context.Context, seen KnownPhone) (KnownPhone, error
 	}
 }
 
+// overtaken reports whether another was faster to write an entry of a bucket; a replicated one says so in other words.
 func overtaken(err error) bool {
 	return errors.Is(err, jetstream.ErrKeyExists) || errors.Is(err, jetstream.ErrKeyRevisionMismatch)
 }

@@ -106,7 +106,7 @@ func (t *Target) join(ctx context.Context) error {
 			return err
 		}
 		err = writeSet(ctx, registry, t.o.Name, first, revision)
-		if !errors.Is(err, jetstream.ErrKeyExists) {
+		if !overtaken(err) {
 			t.set = first
 			return err
 		}
@@ -189,7 +189,7 @@ func readSet(ctx context.Context, registry jetstream.KeyValue, target string) (s
 	return set, entry.Revision(), nil
 }
 
-// writeSet replaces the entry of a known revision, 0 for none. Errors: jetstream.ErrKeyExists where another was faster.
+// writeSet replaces the entry of a known revision, 0 for none. Where another was faster the error is overtaken.
 func writeSet(ctx context.Context, registry jetstream.KeyValue, target string, set LaneSet, revision uint64) error {
 	value, err := json.Marshal(set)
 	if err != nil {
