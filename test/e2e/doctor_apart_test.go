@@ -61,6 +61,16 @@ func TestTheDoctorFindsATargetThatNobodyWorksOn(t *testing.T) {
 	c.finds(fault{ids: "target-idle", en: "No adapter works on target main: the oldest event waits for 10 min, 0 behind it", ru: "С получателем main никто не работает"})
 }
 
+func TestTheDoctorPromisesNoDeliveryToATargetThatWasForgotten(t *testing.T) {
+	c := openIngest(t)
+	nats, admin := "nats://"+c.nats, rig.FreeAddr(t)
+	adapter := rig.Start(t, adapterProgram(t), "--nats", nats, "--nats-creds", filepath.Join(c.data, broker.CredsFile), "--onec-url", "http://"+rig.FreeAddr(t)+"/ws", "--admin", admin)
+	adapter.Says("target.away")
+	c.admin += "," + admin
+	rig.Run(t, callbusProgram(t), "targets", "forget", "main", "--data", c.data, "--nats", nats)
+	c.finds(fault{ids: "target-forgotten", en: "The target has been forgotten: no calls are kept for it", ru: "Получатель забыт: звонки для него не сохраняются"})
+}
+
 func TestTheDoctorFindsAStoreThatIsAway(t *testing.T) {
 	server := natstest.Start(t)
 	c := &clinic{t: t, data: t.TempDir(), phones: rig.FreeAddr(t), nats: strings.TrimPrefix(server.URL(), "nats://"), admin: rig.FreeAddr(t)}

@@ -153,6 +153,10 @@ func TestEachFaultIsNamedAndNothingElse(t *testing.T) {
 			s.Admins[0].Away["main"] = "nobody listens at this address"
 			s.Store.Targets[0] = stream.Progress{Target: "main", Waiting: 70, Oldest: ago(time.Hour)}
 		}, "onec-away"},
+		{"a forgotten target's 1C is away", func(s *Seen) { s.Admins[0].Away["dead"] = "no answer in time" }, "target-forgotten"},
+		{"1C and NATS are away", func(s *Seen) {
+			*s = Seen{Now: now, Since: now, NATSAway: true, Admins: []Admin{{Answers: true, Away: map[string]string{"main": "no answer in time"}}}}
+		}, "nats-away onec-away"},
 		{"1C works, and an event waits", func(s *Seen) {
 			s.Store.Targets[0] = stream.Progress{Target: "main", Waiting: 70, Oldest: ago(6 * time.Minute), Worked: true}
 		}, "waiting"},
@@ -192,6 +196,29 @@ func TestEachFaultIsNamedAndNothingElse(t *testing.T) {
 			onlyNotes := !slices.ContainsFunc(found, func(f Finding) bool { return f.Level != Note })
 			if Healthy(found) != onlyNotes {
 				t.Errorf("%s: healthy %v", c.why, Healthy(found))
+			}
+		}
+	}
+}
+
+func TestOnlyWhatIsInTheStoreIsSaidToWait(t *testing.T) {
+	waits := "wait in the store: 70"
+	for _, c := range []struct {
+		why   string
+		plant func(*Seen)
+		says  bool
+	}{
+		{"in the store", func(*Seen) {}, true},
+		{"forgotten", func(s *Seen) { s.Store.Targets = nil }, false},
+		{"NATS is away", func(s *Seen) { s.NATSAway, s.Store = true, stream.Store{} }, false},
+	} {
+		s := well()
+		s.Admins[0].Away["main"] = "no answer in time"
+		s.Store.Targets[0] = stream.Progress{Target: "main", Waiting: 70}
+		c.plant(&s)
+		for _, f := range Examine(s, lang.English) {
+			if f.Target == "main" && (strings.Contains(f.What, waits) != c.says || strings.Contains(f.Do, "Nothing is lost") != c.says || !c.says && strings.Contains(f.What, "wait")) {
+				t.Errorf("%s: got %s → %s", c.why, f.What, f.Do)
 			}
 		}
 	}

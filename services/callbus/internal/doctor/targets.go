@@ -19,11 +19,7 @@ func (x exam) targets() (all []Finding) {
 		maps.Copy(away, a.Away)
 	}
 	for _, target := range slices.Sorted(maps.Keys(away)) {
-		all = append(all, Finding{ID: "onec-away", Level: Fault, Target: target,
-			What: x.Sayf("1C (target %s) takes no calls: %s. They wait in the store: %d", "1С (получатель %s) не принимает звонки: %s. Ждут в хранилище: %d",
-				target, reason.In(x.Lang, away[target]), x.waiting(target)),
-			Do: x.Say("Nothing is lost, they are delivered once 1C is back. What the words mean: docs/operations.md, \"What 1C says\"",
-				"Ничего не потеряно: звонки уйдут, когда 1С вернётся. Что значит эта причина: docs/operations.md, раздел «What 1C says»")})
+		all = append(all, x.away(target, away[target]))
 	}
 	if len(x.Store.Targets) == 0 && len(away) == 0 && x.Store.Last > 0 {
 		all = append(all, Finding{ID: "no-target", Level: Fault,
@@ -51,13 +47,25 @@ func (x exam) targets() (all []Finding) {
 	return all
 }
 
-func (x exam) waiting(target string) uint64 {
-	for _, p := range x.Store.Targets {
-		if p.Target == target {
-			return p.Waiting
-		}
+// away tells of a target that takes nothing. What becomes of its calls is said only where the store could be looked at.
+func (x exam) away(target, why string) Finding {
+	f := Finding{ID: "onec-away", Level: Fault, Target: target,
+		What: x.Sayf("1C (target %s) takes no calls: %s", "1С (получатель %s) не принимает звонки: %s", target, reason.In(x.Lang, why)),
+		Do:   x.Say("What the words mean: docs/operations.md, \"What 1C says\"", "Что значит эта причина: docs/operations.md, раздел «What 1C says»")}
+	if x.NATSAway || x.NoCalls {
+		return f
 	}
-	return 0
+	i := slices.IndexFunc(x.Store.Targets, func(p stream.Progress) bool { return p.Target == target })
+	if i < 0 {
+		f.ID, f.Level = "target-forgotten", Warning
+		f.What += x.Say(". The target has been forgotten: no calls are kept for it", ". Получатель забыт: звонки для него не сохраняются")
+		f.Do = x.Say("If it is gone for good, take it out of the adapter's settings. Else restart the adapter: the target then gets the calls from that moment on",
+			"Если он больше не нужен, уберите его из настроек адаптера. Если нужен, перезапустите адаптер: получатель будет получать звонки с этого момента")
+		return f
+	}
+	f.What += x.Sayf(". They wait in the store: %d", ". Ждут в хранилище: %d", x.Store.Targets[i].Waiting)
+	f.Do = x.Say("Nothing is lost, they are delivered once 1C is back. ", "Ничего не потеряно: звонки уйдут, когда 1С вернётся. ") + f.Do
+	return f
 }
 
 // dead looks for what 1C would not take: one finding for each target. Of old ones alone it is a note: somebody has
