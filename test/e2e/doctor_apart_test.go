@@ -78,7 +78,7 @@ func TestTheDoctorFindsAStoreThatIsAway(t *testing.T) {
 	up.Says("store.ready")
 	c.creds = server.Creds()
 	server.Stop()
-	c.finds(fault{ids: "nats-away store-frozen", en: "Calls cannot be stored, phones are answered 503: store: NATS is away", ru: "Звонки не сохраняются, телефоны получают 503"})
+	c.finds(fault{ids: "nats-away store-frozen", en: "Calls cannot be stored, phones are answered 503: NATS is away", ru: "Звонки не сохраняются, телефоны получают 503: NATS недоступен"})
 }
 
 func TestTheDoctorFindsACertificateThatEnds(t *testing.T) {

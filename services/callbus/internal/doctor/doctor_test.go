@@ -138,7 +138,9 @@ func TestEachFaultIsNamedAndNothingElse(t *testing.T) {
 		}, "nats-away"},
 		{"NATS without ingest", func(s *Seen) { *s = Seen{Now: now, NoCalls: true, Admins: s.Admins} }, "no-calls-stream"},
 		{"no admin port", func(s *Seen) { s.Admins = s.Admins[1:] }, "admin-silent"},
-		{"a frozen store", func(s *Seen) { s.Admins[0].Failing = []string{"store: the stream is frozen"} }, "store-frozen"},
+		{"a frozen store", func(s *Seen) {
+			s.Admins[0].Failing = []string{"store: JetStream stream '$G > CALLS' write error: write /data/nats/1.blk: no space left on device"}
+		}, "store-frozen"},
 		{"an adapter without NATS", func(s *Seen) { s.Admins[0].Failing = []string{"nats: NATS is away"} }, "not-ready"},
 		{"a full store", func(s *Seen) { s.Store.Calls.Used = 15 << 20 }, "store-full"},
 		{"full of endings", func(s *Seen) { s.Store.Endings = stream.Fullness{Used: 15 << 20, Room: 16 << 20} }, "store-full"},
@@ -220,6 +222,24 @@ func TestOnlyWhatIsInTheStoreIsSaidToWait(t *testing.T) {
 			if f.Target == "main" && (strings.Contains(f.What, waits) != c.says || strings.Contains(f.Do, "Nothing is lost") != c.says || !c.says && strings.Contains(f.What, "wait")) {
 				t.Errorf("%s: got %s → %s", c.why, f.What, f.Do)
 			}
+		}
+	}
+}
+
+func TestWhatAProcessLacksIsSaidInTheReadersLanguage(t *testing.T) {
+	for failing, want := range map[string]string{
+		"store: NATS is away":                     "Звонки не сохраняются, телефоны получают 503: NATS недоступен",
+		"store: the streams are not declared yet": "Звонки не сохраняются, телефоны получают 503: потоки в NATS ещё не созданы",
+		"store: JetStream stream '$G > CALLS' write error: write 1.blk: no space left on device": "Звонки не сохраняются, телефоны получают 503: поток '$G > CALLS' ошибка записи: write 1.blk: на диске нет места",
+		"nats: NATS is away": "Процесс на 127.0.0.1:9080 не может работать: nats: NATS недоступен",
+	} {
+		s := well()
+		s.Admins[0].Failing = []string{failing}
+		if got := Examine(s, lang.Russian)[0].What; got != want {
+			t.Errorf("%s: got %s, want %s", failing, got, want)
+		}
+		if _, why, _ := strings.Cut(failing, ": "); !strings.HasSuffix(Examine(s, lang.English)[0].What, ": "+why) {
+			t.Errorf("%s in English: got %s", failing, Examine(s, lang.English)[0].What)
 		}
 	}
 }

@@ -54,17 +54,34 @@ func (x exam) admins() (addrs []string) {
 }
 
 func (x exam) notReady(addr, failing string) Finding {
+	part, why, _ := strings.Cut(failing, ": ")
+	why = x.probe(why)
 	f := Finding{ID: "not-ready", Level: Fault,
-		What: x.Sayf("The process at %s cannot work: %s", "Процесс на %s не может работать: %s", addr, failing),
+		What: x.Sayf("The process at %s cannot work: %s: %s", "Процесс на %s не может работать: %s: %s", addr, part, why),
 		Do:   x.Say("See its log", "Смотрите его журнал")}
-	if part, _, _ := strings.Cut(failing, ":"); part == "store" {
+	if part == "store" {
 		f.ID = "store-frozen"
-		f.What = x.Sayf("Calls cannot be stored, phones are answered 503: %s", "Звонки не сохраняются, телефоны получают 503: %s", failing)
+		f.What = x.Sayf("Calls cannot be stored, phones are answered 503: %s", "Звонки не сохраняются, телефоны получают 503: %s", why)
 		f.Do = x.Say("Is the disk full? Make room and restart Callbus. With a NATS of your own: is it there?",
 			"Диск заполнен? Освободите место и перезапустите Callbus. Если NATS отдельный: работает ли он?")
 	}
 	return f
 }
+
+// probes are what the checks behind /readyz say, in Russian; the reasons of the NATS server among them that end in a frozen store.
+var probes = strings.NewReplacer(
+	"NATS is away", "NATS недоступен",
+	"the streams are not declared yet", "потоки в NATS ещё не созданы",
+	"no answer in 2s", "нет ответа за 2 с",
+	"starting", "запускается",
+	"stopping", "останавливается",
+	"JetStream stream '", "поток '",
+	"could not be recovered", "не удалось восстановить",
+	"write error", "ошибка записи",
+	"no space left on device", "на диске нет места",
+)
+
+func (x exam) probe(why string) string { return x.Say(why, probes.Replace(why)) }
 
 func (x exam) certificate(until time.Time) []Finding {
 	left := until.Sub(x.Now)
