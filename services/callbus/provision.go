@@ -331,7 +331,8 @@ func (p *provisioning) writeFiles(v *provision.Vendor, sets []set) error {
 	return nil
 }
 
-// writeFile keeps a file with a token from the other users of the machine.
+// writeFile keeps a file with a token from the other users of the machine: it is written under another name, so that nobody
+// reads it by the mode of the one that was there.
 func writeFile(path, content string, secret bool) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
@@ -340,10 +341,16 @@ func writeFile(path, content string, secret bool) error {
 	if secret {
 		mode = 0o600
 	}
-	if err := os.WriteFile(path, []byte(content), mode); err != nil {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // 0600
+	if err != nil {
 		return err
 	}
-	return os.Chmod(path, mode) // of a file that was there
+	defer os.Remove(f.Name()) // gone already where it was renamed
+	_, err = f.WriteString(content)
+	if err := errors.Join(err, f.Chmod(mode), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
 }
 
 // tell says what somebody should know before a phone gets this.

@@ -2,8 +2,10 @@ package callbus
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -92,6 +94,35 @@ func TestAPhoneMayBePickedOutOfPhonesCSV(t *testing.T) {
 	}
 }
 
+// Whoever has opened the file that was there must not read the new token out of it.
+func TestATokenIsNotWrittenIntoAFileThatOthersHaveOpen(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("an open file keeps its name there")
+	}
+	dir := t.TempDir()
+	path := put(t, filepath.Join(dir, "hall.cfg"), "old")
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer before.Close()
+	if err := writeFile(path, "token", true); err != nil {
+		t.Fatal(err)
+	}
+	old, err := io.ReadAll(before)
+	if err != nil || string(old) != "old" || read(t, path) != "token" {
+		t.Errorf("the old file now says %q, %v; the new one %q", old, err, read(t, path))
+	}
+	info, err := os.Stat(path)
+	list, _ := os.ReadDir(dir)
+	if err != nil || info.Mode().Perm() != 0o600 || len(list) != 1 {
+		t.Errorf("mode %v, %v; %v in the folder", info.Mode(), err, list)
+	}
+}
+
 func TestAFileThatIsNotOursIsNotOverwritten(t *testing.T) {
 	dir := t.TempDir()
 	run := func(more ...string) (int, string) {
@@ -139,17 +170,17 @@ func TestProvisionSaysWhatIsToBeKnown(t *testing.T) {
 	dir := t.TempDir()
 	put(t, filepath.Join(dir, "data", secretsFile), known)
 	for want, args := range map[string][]string{
-		"cannot say which line":      {"gigaset", "--url", "http://c", "--phone", "7c2f80000001"},
-		"will not ask for a file":    {"snom", "--url", "http://c", "--phone", "hall=1"},
-		"it means the phone itself":  {"snom", "--url", "http://localhost:8080"},
-		"Callbus will answer 401":    {"snom", "--url", "http://c"},
-		"Partly a guess":             {"dlink", "--url", "http://c"},
-		"left out, the URL":          {"mitel", "--url", "http://callbus-server.example.org:8080", "--phone", "00085d000001=101"},
-		"has no list of addresses":   {"polycom", "--url", "http://c"},
-		"which a caller could abuse": {"microsip", "--url", "http://c", "--phone", "pc-1=101"},
-		"there is no":                {"yealink", "--url", "http://c", "--data", filepath.Join(dir, "nowhere")},
-		"left as it is; --dial-from": {"yealink", "--url", "http://10.0.0.2", "--dial-from", "none"},
-		"from fd00::7 only":          {"yealink", "--url", "http://10.0.0.2", "--dial-from", "fd00::7"},
+		"cannot say which line":                  {"gigaset", "--url", "http://c", "--phone", "7c2f80000001"},
+		"will not ask for a file":                {"snom", "--url", "http://c", "--phone", "hall=1"},
+		"it means the phone itself":              {"snom", "--url", "http://localhost:8080"},
+		"Callbus will answer 401":                {"snom", "--url", "http://c"},
+		"Partly a guess":                         {"dlink", "--url", "http://c"},
+		"left out, the URL":                      {"mitel", "--url", "http://callbus-server.example.org:8080", "--phone", "00085d000001=101"},
+		"has no list of addresses":               {"polycom", "--url", "http://c"},
+		"callbus.exe (and the phone's token.txt": {"microsip", "--url", "http://c", "--phone", "pc-1=101"},
+		"there is no":                            {"yealink", "--url", "http://c", "--data", filepath.Join(dir, "nowhere")},
+		"left as it is; --dial-from":             {"yealink", "--url", "http://10.0.0.2", "--dial-from", "none"},
+		"from fd00::7 only":                      {"yealink", "--url", "http://10.0.0.2", "--dial-from", "fd00::7"},
 	} {
 		if code, _, notes := provisioned(t, dir, args...); code != 0 || !strings.Contains(notes, want) {
 			t.Errorf("%q: exit code %d, want %q in\n%s", args, code, want, notes)

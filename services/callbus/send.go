@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/callbus/callbus/internal/call"
 	"github.com/callbus/callbus/internal/config"
@@ -26,7 +27,7 @@ type sending struct {
 	out, notes io.Writer
 	lang       *lang.Lang
 
-	to, vendor, line, remote, name, mac, token string
+	to, vendor, line, remote, name, mac, token, tokenFile string
 }
 
 func newSending(out, notes io.Writer) *sending {
@@ -38,7 +39,8 @@ func newSending(out, notes io.Writer) *sending {
 	s.fs.StringVar(&s.remote, "remote", "", "number of the other side")
 	s.fs.StringVar(&s.name, "name", "", "name of the other side")
 	s.fs.StringVar(&s.mac, "mac", "", "MAC of the phone; empty: it says none")
-	s.fs.StringVar(&s.token, "token", "", "what stands behind /p/ in the phone's URLs")
+	s.fs.StringVar(&s.token, "token", "", "what stands behind /p/ in the phone's URLs; other users see it in the list of processes")
+	s.fs.StringVar(&s.tokenFile, "token-file", "", "file with that token on its first line that is no comment (#)")
 	return s
 }
 
@@ -47,15 +49,24 @@ func send(args []string) int {
 	return newSending(os.Stdout, os.Stderr).run(event, flags)
 }
 
-// run parses the flags behind the event, sends, and returns the exit code.
+// run parses the flags behind the event, sends, and returns the exit code. Behind two hyphens stands the other side, and
+// nothing there is a flag: a MicroSIP appends what its caller has made up.
 func (s *sending) run(event string, flags []string) int {
 	if strings.HasPrefix(event, "-") {
 		event, flags = "", append([]string{event}, flags...)
+	}
+	var rest []string
+	end := slices.Index(flags, "--")
+	if end >= 0 {
+		flags, rest = flags[:end], flags[end+1:]
 	}
 	switch err := config.Parse(s.fs, flags, "CALLBUS"); {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case err != nil:
+		return s.fail(err)
+	}
+	if err := s.take(end >= 0, rest); err != nil {
 		return s.fail(err)
 	}
 	hit, err := s.hit(call.EventType(event))
@@ -75,6 +86,43 @@ func (s *sending) fail(err error) int {
 	return 2
 }
 
+// take takes what does not stand in the flags themselves: the other side behind two hyphens, and the token of a file.
+func (s *sending) take(given bool, rest []string) (err error) {
+	if given && s.remote != "" || s.token != "" && s.tokenFile != "" {
+		return errors.New(s.lang.Say("one of --remote and what stands behind --, and one of --token and --token-file",
+			"нужно что-то одно: --remote или текст после --, --token или --token-file"))
+	}
+	if given {
+		s.remote = strings.Join(rest, " ")
+	}
+	if s.tokenFile != "" {
+		if s.token, err = readToken(s.tokenFile); err != nil {
+			return err
+		}
+	}
+	s.token = strings.TrimPrefix(s.token, "/p/")
+	for flag, value := range map[string]string{"--remote": s.remote, "--name": s.name, "--token": s.token} {
+		if strings.ContainsFunc(value, unicode.IsControl) {
+			return fmt.Errorf(s.lang.Say("%s: a control character stands in it", "%s: в значении есть управляющий символ"), flag)
+		}
+	}
+	return nil
+}
+
+// readToken reads a file of callbus provision, or one with a token alone.
+func readToken(path string) (string, error) {
+	text, err := config.ReadSecretFile(path)
+	if err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(text.Reveal()) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			return line, nil
+		}
+	}
+	return "", fmt.Errorf("%s: there is no token in it", path)
+}
+
 func (s *sending) hit(is call.EventType) (h provision.Hit, err error) {
 	vendor := provision.Speaker(s.vendor)
 	if vendor == nil {
@@ -87,7 +135,7 @@ func (s *sending) hit(is call.EventType) (h provision.Hit, err error) {
 	if s.line == "" {
 		return h, errors.New(s.lang.Say("--line is missing: 101 for example", "не задана линия: --line 101, например"))
 	}
-	phone := provision.Phone{Line: s.line, Token: strings.TrimPrefix(s.token, "/p/")}
+	phone := provision.Phone{Line: s.line, Token: s.token}
 	if s.mac != "" {
 		named, err := ingest.NewPhone(s.mac, "")
 		if err != nil || named.MAC == "" {
@@ -114,8 +162,8 @@ func tells(v *provision.Vendor) string {
 // paste where they ask for help.
 func (s *sending) tell(h provision.Hit, a handset.Answer, err error) {
 	target := h.Target
-	if token := strings.TrimPrefix(s.token, "/p/"); token != "" {
-		target = strings.Replace(target, token, "***", 1)
+	if s.token != "" {
+		target = strings.Replace(target, s.token, "***", 1)
 	}
 	fmt.Fprintf(s.out, "%s %s HTTP/1.1\n", h.Method, target)
 	if h.Body != "" {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -39,6 +40,33 @@ func TestSendSaysWhatWentOutAndWhatTheAnswerMeans(t *testing.T) {
 	}
 }
 
+// A MicroSIP's caller writes the end of the command line.
+func TestWhatStandsBehindTwoHyphensIsTheOtherSideWhateverItSays(t *testing.T) {
+	var got string
+	door := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.URL.Path + " " + r.URL.Query().Get("remote") }))
+	defer door.Close()
+	file := put(t, filepath.Join(t.TempDir(), "token.txt"), "# Written by callbus provision.\r\nhall.secret\r\n")
+	for _, c := range []struct {
+		rest []string
+		want string
+	}{
+		{[]string{"+74951230001"}, "+74951230001"},
+		{nil, ""},
+		{[]string{"+7495", "--to", "http://127.0.0.1:1", "--", "--line=102"}, "+7495 --to http://127.0.0.1:1 -- --line=102"},
+		{[]string{"-h"}, "-h"},
+		{[]string{"x@" + file}, "x@" + file},
+	} {
+		var out, notes bytes.Buffer
+		args := append([]string{"--to", door.URL, "--vendor", "microsip", "--line=101", "--token-file", file, "--"}, c.rest...)
+		if code := newSending(&out, &notes).run("incoming", args); code != 0 || got != "/p/hall.secret/microsip/incoming "+c.want {
+			t.Errorf("%q: exit code %d, %s, got %q", c.rest, code, &notes, got)
+		}
+		if strings.Contains(out.String(), "hall.secret") {
+			t.Errorf("the token was shown: %s", &out)
+		}
+	}
+}
+
 func TestSendRefusesWhatNoPhoneWouldSay(t *testing.T) {
 	for want, args := range map[string][]string{
 		"one of phone akuvox":                                {"incoming", "--vendor", "nokia", "--line", "1"},
@@ -47,7 +75,11 @@ func TestSendRefusesWhatNoPhoneWouldSay(t *testing.T) {
 		"--line is missing":                                  {"incoming"},
 		"is no MAC":                                          {"incoming", "--line", "1", "--mac", "hall"},
 		"want http://HOST:PORT":                              {"incoming", "--line", "1", "--to", "callbus"},
-		"":                                                   {"", "--line", "1"},
+		"--remote: a control character":                      {"incoming", "--line", "1", "--remote", "1\r\nX: y"},
+		"--name: a control character":                        {"incoming", "--line", "1", "--name", "1\nX: y"},
+		"--token: a control character":                       {"incoming", "--line", "1", "--token", "1\nX"},
+		"one of --remote and what stands behind --":          {"incoming", "--line", "1", "--remote", "1", "--", "2"},
+		"": {"", "--line", "1"},
 	} {
 		var out, notes bytes.Buffer
 		if code := newSending(&out, &notes).run(args[0], append([]string{"--lang", "en"}, args[1:]...)); code != 2 || out.Len() > 0 || !strings.Contains(notes.String(), want) {

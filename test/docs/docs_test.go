@@ -56,6 +56,19 @@ func TestAFlagThatIsLeftOutIsNoticed(t *testing.T) {
 	}
 }
 
+// Bug: the default of --lang was told in three ways.
+func TestLangIsToldInOneWay(t *testing.T) {
+	rows := map[string]int{}
+	for line := range strings.Lines(read(t, operations)) {
+		if strings.HasPrefix(line, "| `--lang` |") {
+			rows[line]++
+		}
+	}
+	if len(rows) != 1 {
+		t.Errorf("got %v, want one wording", rows)
+	}
+}
+
 func TestEveryNameOnTheBusIsInWire(t *testing.T) {
 	report(t, docs.Missing(read(t, wire), busNames(t)))
 }

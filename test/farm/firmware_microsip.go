@@ -5,9 +5,9 @@ import (
 	"net/url"
 )
 
-// microsip is a softphone on Windows that starts a program at each of its moments, with the number as the only argument.
-// The program is one line of curl, as docs/wire.md §1 has it: cmdIncomingCall=curl -sGm 5 URL --data-urlencode. The number
-// becomes a parameter without a name.
+// microsip is a softphone on Windows that starts a program at each of its moments, with the number at the end of its command
+// line. The file of callbus provision has callbus send. Whoever types it himself may have one line of curl, as docs/wire.md §1
+// has it: cmdIncomingCall=curl -sGm 5 URL --data-urlencode. There the number becomes a parameter without a name.
 func microsip() Firmware {
 	return Firmware{
 		Model: "MicroSIP", Version: "3.21",
@@ -30,6 +30,7 @@ func microsip() Firmware {
 		},
 		Query: "line={line}&argv1",
 		Reads: microsipINI,
+		Opens: microsipOpens,
 		File:  "{mac}.ini",
 		Party: number,
 		Escape: func(value []byte) []byte {

@@ -2,6 +2,7 @@ package farm
 
 import (
 	"fmt"
+	"io/fs"
 	"slices"
 )
 
@@ -37,6 +38,8 @@ type Firmware struct {
 
 	// Reads takes keys and values out of the file that the phone fetches. Nil: nobody has written one for it.
 	Reads func(text string) (map[string]string, error)
+	// Opens is the URL that a program of the file opens, which may find more files beside it. Nil: the file has URLs.
+	Opens func(folder fs.FS, program string) (url string, err error)
 	// File is its name; empty: the one of the facts.
 	File string
 

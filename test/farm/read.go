@@ -3,9 +3,11 @@ package farm
 import (
 	"encoding/xml"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -32,6 +34,23 @@ func (p *Phone) Fetch(server fs.FS) error {
 		}
 	}
 	p.Table = table
+	return p.findURLs(server)
+}
+
+// findURLs is for a phone whose table has programs instead of URLs: what they open.
+func (p *Phone) findURLs(server fs.FS) error {
+	if p.Make.Opens == nil {
+		return nil
+	}
+	folder, err := fs.Sub(server, p.MAC)
+	if err != nil {
+		return err
+	}
+	for key, hook := range p.Table {
+		if p.Table[key], err = p.Make.Opens(folder, hook); err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+	}
 	return nil
 }
 
@@ -148,8 +167,7 @@ func walk(text string, visit func(at []string, attributes []xml.Attr, value stri
 	}
 }
 
-// microsipINI reads the section [Settings] and takes the URL out of each line of curl, as MicroSIP and curl would: the line
-// is split at its blanks, and the number is appended behind the last of its words.
+// microsipINI reads the section [Settings]: the program of each hook, with its options.
 func microsipINI(text string) (map[string]string, error) {
 	table, section := map[string]string{}, ""
 	for line := range strings.Lines(text) {
@@ -162,11 +180,7 @@ func microsipINI(text string) (map[string]string, error) {
 			if len(value) > microsipValue {
 				return nil, fmt.Errorf("%s has %d characters", key, len(value))
 			}
-			url, err := curled(append(strings.Fields(value), microsipNumber))
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", key, err)
-			}
-			table[key] = url
+			table[key] = value
 		}
 	}
 	return table, nil
@@ -175,54 +189,79 @@ func microsipINI(text string) (map[string]string, error) {
 // microsipValue is what MicroSIP keeps of a value.
 const microsipValue = 255
 
-// microsipNumber stands for the program's last argument in the farm's templates.
+// microsipNumber stands for the number in the farm's templates.
 const microsipNumber = "argv1"
 
-// CMD takes the URL out of a .cmd file for older MicroSIPs, as Windows and curl would: %~1 is the number, two percent signs
-// are one.
-func CMD(text string) (url string, err error) {
-	for line := range strings.Lines(text) {
-		line = strings.TrimPrefix(strings.TrimSpace(line), "@")
-		if line == "" || strings.HasPrefix(line, "rem ") {
-			continue
-		}
-		const double = "\x00"
-		line = strings.ReplaceAll(line, "%%", double)
-		line = strings.ReplaceAll(line, "%~1", microsipNumber)
-		if strings.Contains(line, "%") {
-			return "", fmt.Errorf("%q has a variable of Windows'", line)
-		}
-		return curled(words(strings.ReplaceAll(line, double, "%")))
-	}
-	return "", errors.New("there is no command")
-}
+// Runs is what Windows starts at a hook of MicroSIP: the number is appended to the line behind a blank, as the caller sent
+// it and without quotes (MSIP::RunCmd), and the program splits the whole.
+func Runs(hook, number string) (argv []string) { return arguments(hook + " " + number) }
 
-// words splits a command line at the blanks outside of quotes.
-func words(line string) (list []string) {
-	quoted, word := false, ""
-	for _, r := range line + " " {
-		switch {
-		case r == '"':
-			quoted = !quoted
-		case r == ' ' && !quoted:
-			if word != "" {
-				list = append(list, word)
+// arguments splits a command line as Windows programs do (Microsoft, "Parsing C command-line arguments"): at blanks outside
+// of quotes; backslashes before a quote count in pairs, and an odd one makes the quote a letter; in quotes, two of them are one.
+func arguments(line string) (list []string) {
+	var word strings.Builder
+	open, quoted := false, false // a word has begun; it is inside quotes
+	for i := 0; i < len(line); i++ {
+		slashes := len(line[i:]) - len(strings.TrimLeft(line[i:], `\`))
+		switch next := i + slashes; {
+		case slashes > 0 && next < len(line) && line[next] == '"':
+			word.WriteString(strings.Repeat(`\`, slashes/2))
+			open, i = true, next-1 // the quote comes next
+			if slashes%2 == 1 {
+				word.WriteByte('"')
+				i = next
 			}
-			word = ""
+		case line[i] == '"' && quoted && strings.HasPrefix(line[i:], `""`):
+			word.WriteByte('"')
+			i++
+		case line[i] == '"':
+			open, quoted = true, !quoted
+		case (line[i] == ' ' || line[i] == '\t') && !quoted:
+			if open {
+				list = append(list, word.String())
+			}
+			word.Reset()
+			open = false
 		default:
-			word += string(r)
+			word.WriteByte(line[i])
+			open = true
 		}
+	}
+	if open {
+		list = append(list, word.String())
 	}
 	return list
 }
 
-// curled is the URL that curl would GET with these arguments.
-func curled(words []string) (string, error) {
-	if len(words) != 6 || !strings.HasPrefix(words[0], "curl") || words[1] != "-sGm" || words[2] != "5" || words[4] != "--data-urlencode" {
-		return "", fmt.Errorf("%q is not the line of curl that docs/wire.md has", words)
+// microsipOpens is the URL that the program of a hook opens, whose token stands in a file of the phone's folder. The line
+// must end where everything behind is the number.
+func microsipOpens(folder fs.FS, hook string) (string, error) {
+	argv := Runs(hook, microsipNumber)
+	if len(argv) < 3 || argv[0] != CallbusOnWindows || argv[1] != "send" || !strings.HasSuffix(hook, " --") {
+		return "", fmt.Errorf("%q is not the line of callbus send that docs/wire.md has", hook)
 	}
-	if strings.Contains(words[3], "?") {
-		return words[3] + "&" + words[5], nil
+	flags := flag.NewFlagSet(argv[1], flag.ContinueOnError)
+	to, vendor, line, file := flags.String("to", "", ""), flags.String("vendor", "", ""), flags.String("line", "", ""), flags.String("token-file", "", "")
+	if err := flags.Parse(argv[3:]); err != nil || flags.NArg() != 1 {
+		return "", fmt.Errorf("%q: one word is the number: %v", argv, err)
 	}
-	return words[3] + "?" + words[5], nil
+	base := *to
+	if *file == TokenOnWindows {
+		text, err := fs.ReadFile(folder, "token.txt")
+		if err != nil {
+			return "", err
+		}
+		comment, token, _ := strings.Cut(string(text), "\n")
+		if !strings.HasPrefix(comment, "# ") {
+			return "", fmt.Errorf("%q is no comment", comment)
+		}
+		base += "/p/" + strings.TrimSpace(token)
+	}
+	return fmt.Sprintf("%s/%s/%s?line=%s&remote=%s", base, *vendor, argv[2], url.QueryEscape(*line), flags.Arg(0)), nil
 }
+
+// Where a hook of MicroSIP looks for Callbus and for the phone's token.
+const (
+	CallbusOnWindows = `C:\callbus\callbus.exe`
+	TokenOnWindows   = `C:\callbus\token.txt`
+)

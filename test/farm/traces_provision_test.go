@@ -193,12 +193,6 @@ func TestEveryURLOfEveryFileIsUnderstood(t *testing.T) {
 				}
 				opened++
 				understandsURL(t, o, phone, key, ivan)
-				if script, err := os.ReadFile(filepath.Join(dir, phone.MAC, key+".cmd")); err == nil { // MicroSIP, the old way
-					if phone.Table[key], err = farm.CMD(string(script)); err != nil {
-						t.Fatalf("%s, line %q: %v", m.Name, line, err)
-					}
-					understandsURL(t, o, phone, key, ivan)
-				}
 			}
 		}
 	}

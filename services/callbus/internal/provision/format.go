@@ -18,7 +18,6 @@ type format struct {
 	eol     string // empty: \n
 
 	escape func(string) string              // of values in the file
-	wrap   func(url string) string          // what stands around a URL, in the file and on the web page
 	beside func(p *page, dir string) []File // more files
 }
 
@@ -39,13 +38,6 @@ var (
 func (f format) inside(open, closing string) format {
 	f.open, f.close = open, closing
 	return f
-}
-
-func (f format) around(url string) string {
-	if f.wrap == nil {
-		return url
-	}
-	return f.wrap(url)
 }
 
 func (f format) escaped(value string) string {

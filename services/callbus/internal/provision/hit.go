@@ -1,12 +1,10 @@
 package provision
 
 import (
-	"encoding/xml"
 	"fmt"
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/callbus/callbus/internal/call"
 )
@@ -45,8 +43,8 @@ func Speaker(name string) *Vendor {
 
 // Tells lists the events that the vendor's phones tell, each once.
 func (v *Vendor) Tells() (list []call.EventType) {
-	if v == polycom {
-		return polycomTells
+	if v.tells != nil {
+		return v.tells
 	}
 	for _, e := range v.events {
 		if !slices.Contains(list, e.is) {
@@ -62,20 +60,13 @@ func (v *Vendor) Hit(o Office, p Phone, is call.EventType, c Call) (Hit, error) 
 	if !slices.Contains(v.Tells(), is) {
 		return Hit{}, fmt.Errorf("a phone of %s does not tell %q", v.Name, is)
 	}
-	e := v.events[0] // Polycom's only one
+	e := v.events[0] // where one URL tells of all
 	if i := slices.IndexFunc(v.events, func(e event) bool { return e.is == is }); i >= 0 {
 		e = v.events[i]
 	}
 	target := strings.TrimPrefix(join(v.base(o, p, e), v.filled(p, e, c)), strings.TrimSuffix(o.URL, "/"))
-	if v == polycom {
-		return Hit{Method: "POST", Target: target, Body: polycomBody(p, is, c)}, nil
-	}
-	if v == microsip {
-		sign := "?"
-		if strings.Contains(target, "?") {
-			sign = "&"
-		}
-		target += sign + encoded(c.Remote) // curl -G --data-urlencode NUMBER
+	if v.body != nil {
+		return Hit{Method: "POST", Target: target, Body: v.body(p, is, c)}, nil
 	}
 	return Hit{Method: "GET", Target: target}, nil
 }
@@ -107,62 +98,5 @@ func (v *Vendor) filled(p Phone, e event, c Call) (list []param) {
 	return list
 }
 
-// encoded is how curl encodes.
+// encoded keeps a value in its place in a query.
 func encoded(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
-
-// polycomTells is what telephony notification has, in the order of docs/wire.md §1.
-var polycomTells = []call.EventType{
-	call.Incoming, call.Outgoing, call.Answered, call.Ended, call.Held, call.Registered, call.Unregistered, call.Boot,
-}
-
-// polycomEvents are the elements that name an event, polycomStates the states of a call that do.
-var (
-	polycomEvents = map[call.EventType]string{
-		call.Incoming: "IncomingCallEvent", call.Outgoing: "OutgoingCallEvent", call.Registered: "LineRegistrationEvent",
-		call.Unregistered: "LineUnregistrationEvent", call.Boot: "AppInitializationEvent",
-	}
-	polycomStates = map[call.EventType]string{call.Answered: "Connected", call.Ended: "Disconnected", call.Held: "Hold"}
-)
-
-// polycomBody is a message of UC software (Web Application guide, pp. 27-32). A call that is past its ring is taken for an
-// incoming one.
-func polycomBody(p Phone, is call.EventType, c Call) string {
-	type info struct{ CallState, CallType, CallingPartyName, CallingPartyDirNum string }
-	type lineInfo struct {
-		LineDirNum string `xml:",omitempty"`
-		CallInfo   info
-	}
-	message := struct {
-		XMLName            xml.Name
-		CallState          string `xml:",attr,omitempty"`
-		MACAddress         string `xml:",omitempty"`
-		CallingPartyName   string `xml:",omitempty"`
-		CallingPartyNumber string `xml:",omitempty"`
-		CalledPartyName    string `xml:",omitempty"`
-		CalledPartyNumber  string `xml:",omitempty"`
-		TimeStamp          string
-		CallLineInfo       *lineInfo `xml:",omitempty"`
-	}{MACAddress: p.MAC, TimeStamp: time.Now().Format(time.RFC3339)}
-	address := ""
-	if c.Remote != "" {
-		address = fmt.Sprintf(polycom.address, c.Remote)
-	}
-	message.XMLName.Local = polycomEvents[is]
-	switch is {
-	case call.Incoming:
-		message.CallingPartyName, message.CallingPartyNumber, message.CalledPartyNumber = c.Name, address, p.Line
-	case call.Outgoing:
-		message.CalledPartyName, message.CalledPartyNumber, message.CallingPartyNumber = c.Name, address, p.Line
-	case call.Answered, call.Ended, call.Held:
-		message.XMLName.Local, message.CallState = "CallStateChangeEvent", polycomStates[is]
-		message.CallLineInfo = &lineInfo{p.Line, info{polycomStates[is], "Incoming", c.Name, address}}
-	}
-	body, err := xml.Marshal(struct {
-		XMLName xml.Name `xml:"PolycomIPPhone"`
-		Event   any
-	}{Event: message})
-	if err != nil {
-		panic(err) // the types are ours
-	}
-	return string(body)
-}

@@ -24,7 +24,7 @@ func TestAHitIsTheURLOfTheFileWithItsVariablesFilledIn(t *testing.T) {
 		{"mitel", Phone{Line: "101"}, call.Ended, "GET /mitel/ended?line=101"},
 		{"mitel", Phone{Line: "101"}, call.Unregistered, "GET /mitel/unregistered?line=101&regstate=UNREGISTERED"},
 		{"gigaset", Phone{MAC: "7c2f80000001", Line: "101"}, call.Answered, "GET /gigaset/answered?mac=7c2f80000001&line=101"},
-		{"microsip", Phone{Line: "101"}, call.Incoming, "GET /microsip/incoming?line=101&%2B74951230001"},
+		{"microsip", Phone{Line: "101"}, call.Incoming, "GET /microsip/incoming?line=101&remote=%2B74951230001"},
 		{"phone", Phone{Line: "10 1"}, call.Rejected, "GET /phone/rejected?line=10%201&remote=%2B74951230001&name=Ivan%20Petrov%20%26%20Co"},
 	} {
 		h, err := Speaker(c.vendor).Hit(office, c.phone, c.is, ivan)

@@ -3,21 +3,23 @@ package provision
 import (
 	"fmt"
 	"strings"
+	"unicode"
 
 	"github.com/callbus/callbus/internal/call"
 	"github.com/callbus/callbus/services/callbus/internal/lang"
 )
 
-// microsip is a softphone that runs a program at each event, with the other side's number as its last argument: curl, which
-// comes with Windows 10 and encodes the number. Older ones take the whole value for a file name: for them there is a .cmd for
-// each event (MicroSIP's source, settings.cpp and MSIP::RunCmd; values of 255 characters).
+// microsip is a softphone that runs a program at each event. It appends what the caller sends as his number, without
+// quotes, to the command line (MicroSIP's source, settings.cpp and MSIP::RunCmd; values of 255 characters). So the program
+// must be one that takes the rest of its line for data whatever it says: our own. curl takes it for more options, such as
+// the name of a file to write; cmd.exe for commands.
 var microsip = &Vendor{
 	Name:   "microsip",
 	Titles: "MicroSIP (Windows)",
 	Sure:   Documented,
 	Note: lang.Text{
-		En: "paste the lines into [Settings] of microsip.ini while MicroSIP is closed; it tells neither call nor account, so each PC needs its own (--phone NAME=LINE); the .cmd files are for old versions only: there the number goes through cmd.exe, which a caller could abuse",
-		Ru: "вставьте строки в раздел [Settings] файла microsip.ini, пока MicroSIP закрыт; ни звонка, ни учётной записи он не называет, поэтому каждому ПК нужны свои (--phone ИМЯ=ЛИНИЯ); файлы .cmd только для старых версий: там номер проходит через cmd.exe, чем может воспользоваться звонящий",
+		En: `put callbus.exe (and the phone's token.txt, if it has a token) into C:\callbus of the PC, and paste the lines into [Settings] of microsip.ini while MicroSIP is closed; it tells neither call nor account, so each PC needs its own (--phone NAME=LINE)`,
+		Ru: `положите на ПК в C:\callbus программу callbus.exe (и token.txt телефона, если у него есть ключ), а строки вставьте в раздел [Settings] файла microsip.ini, пока MicroSIP закрыт; ни звонка, ни учётной записи он не называет, поэтому каждому ПК нужны свои (--phone ИМЯ=ЛИНИЯ)`,
 	},
 	Dial: lang.Text{
 		En: "microsip.exe NUMBER, on the PC itself",
@@ -28,13 +30,14 @@ var microsip = &Vendor{
 		open:    "[Settings]",
 		setting: "%[1]s=%[2]s",
 		eol:     "\r\n",
-		wrap:    func(url string) string { return curlBefore + url + curlBehind },
-		beside:  microsipScripts,
+		beside:  microsipToken,
 	},
-	file:    "{mac}.ini",
-	maxURL:  255 - len(curlBefore) - len(curlBehind),
+	file:    "{id}.ini",
+	maxURL:  255,
 	address: "%s",
 	encodes: true,
+	hook:    microsipHook,
+	vars:    map[string]string{"remote": "NUMBER"},
 	events: []event{
 		{"cmdIncomingCall", call.Incoming, ""},
 		{"cmdOutgoingCall", call.Outgoing, ""},
@@ -44,18 +47,28 @@ var microsip = &Vendor{
 	},
 }
 
+// Where the program and the token lie on the PC: paths without a blank, which would end a word.
 const (
-	curlBefore = "curl -sGm 5 "
-	curlBehind = " --data-urlencode"
+	microsipProgram   = `C:\callbus\callbus.exe`
+	microsipTokenFile = `C:\callbus\token.txt`
 )
 
-// microsipScripts are one line of curl each. In a .cmd a percent sign is written twice, but in %~1, which is the first
-// argument without quotes.
-func microsipScripts(p *page, dir string) (files []File) {
-	for _, e := range p.events {
-		text := "@rem " + unsigned + "\r\n" + fmt.Sprintf("@curl.exe -sGm 5 \"%s\" --data-urlencode \"remote=%%~1\"\r\n",
-			strings.ReplaceAll(p.url(p.Office, p.Phone, e), "%", "%%"))
-		files = append(files, File{dir + "/" + e.key + ".cmd", signed(text)})
+// microsipHook ends with the two hyphens behind which callbus send takes everything for the number.
+func microsipHook(o Office, p Phone, e event) (string, error) {
+	if strings.ContainsFunc(p.Line, func(r rune) bool { return r == '"' || unicode.IsSpace(r) || unicode.IsControl(r) }) {
+		return "", fmt.Errorf("the line %q cannot stand in a command line", p.Line)
 	}
-	return files
+	words := []string{microsipProgram, "send", string(e.is), "--vendor", "microsip", "--to", strings.TrimSuffix(o.URL, "/"), "--line=" + p.Line}
+	if p.Token != "" {
+		words = append(words, "--token-file", microsipTokenFile)
+	}
+	return strings.Join(append(words, "--"), " "), nil
+}
+
+// microsipToken is the file that callbus send reads the token from: other users of the PC see what command lines say.
+func microsipToken(p *page, dir string) []File {
+	if p.Token == "" {
+		return nil
+	}
+	return []File{{dir + "/token.txt", signed("# " + unsigned + "\r\n" + p.Token + "\r\n")}}
 }

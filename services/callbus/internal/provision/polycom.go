@@ -1,6 +1,13 @@
 package provision
 
-import "github.com/callbus/callbus/services/callbus/internal/lang"
+import (
+	"encoding/xml"
+	"fmt"
+	"time"
+
+	"github.com/callbus/callbus/internal/call"
+	"github.com/callbus/callbus/services/callbus/internal/lang"
+)
 
 // polycom: UC software, apps.telNotification: one URL for all events, which the phone POSTs as XML (UC 5.0 Web Application
 // guide, pp. 27-32); switches: SoundPoint's sip.cfg and the parameter catalogue of later software. Old software knows
@@ -23,7 +30,7 @@ var polycom = &Vendor{
 		return f
 	}(),
 	file:    "{mac}-user.cfg",
-	address: "%s@pbx",
+	address: polycomAddress,
 	enable: []setting{
 		{"apps.telNotification.incomingEvent", "1"},
 		{"apps.telNotification.outgoingEvent", "1"},
@@ -32,4 +39,65 @@ var polycom = &Vendor{
 		{"apps.telNotification.appInitializationEvent", "1"},
 	},
 	events: []event{{"apps.telNotification.URL", "", ""}},
+	tells:  polycomTells,
+	body:   polycomBody,
+}
+
+const polycomAddress = "%s@pbx"
+
+// polycomTells is what telephony notification has, in the order of docs/wire.md §1.
+var polycomTells = []call.EventType{
+	call.Incoming, call.Outgoing, call.Answered, call.Ended, call.Held, call.Registered, call.Unregistered, call.Boot,
+}
+
+// polycomEvents are the elements that name an event, polycomStates the states of a call that do.
+var (
+	polycomEvents = map[call.EventType]string{
+		call.Incoming: "IncomingCallEvent", call.Outgoing: "OutgoingCallEvent", call.Registered: "LineRegistrationEvent",
+		call.Unregistered: "LineUnregistrationEvent", call.Boot: "AppInitializationEvent",
+	}
+	polycomStates = map[call.EventType]string{call.Answered: "Connected", call.Ended: "Disconnected", call.Held: "Hold"}
+)
+
+// polycomBody is a message of UC software (Web Application guide, pp. 27-32). A call that is past its ring is taken for an
+// incoming one.
+func polycomBody(p Phone, is call.EventType, c Call) string {
+	type info struct{ CallState, CallType, CallingPartyName, CallingPartyDirNum string }
+	type lineInfo struct {
+		LineDirNum string `xml:",omitempty"`
+		CallInfo   info
+	}
+	message := struct {
+		XMLName            xml.Name
+		CallState          string `xml:",attr,omitempty"`
+		MACAddress         string `xml:",omitempty"`
+		CallingPartyName   string `xml:",omitempty"`
+		CallingPartyNumber string `xml:",omitempty"`
+		CalledPartyName    string `xml:",omitempty"`
+		CalledPartyNumber  string `xml:",omitempty"`
+		TimeStamp          string
+		CallLineInfo       *lineInfo `xml:",omitempty"`
+	}{MACAddress: p.MAC, TimeStamp: time.Now().Format(time.RFC3339)}
+	address := ""
+	if c.Remote != "" {
+		address = fmt.Sprintf(polycomAddress, c.Remote)
+	}
+	message.XMLName.Local = polycomEvents[is]
+	switch is {
+	case call.Incoming:
+		message.CallingPartyName, message.CallingPartyNumber, message.CalledPartyNumber = c.Name, address, p.Line
+	case call.Outgoing:
+		message.CalledPartyName, message.CalledPartyNumber, message.CallingPartyNumber = c.Name, address, p.Line
+	case call.Answered, call.Ended, call.Held:
+		message.XMLName.Local, message.CallState = "CallStateChangeEvent", polycomStates[is]
+		message.CallLineInfo = &lineInfo{p.Line, info{polycomStates[is], "Incoming", c.Name, address}}
+	}
+	body, err := xml.Marshal(struct {
+		XMLName xml.Name `xml:"PolycomIPPhone"`
+		Event   any
+	}{Event: message})
+	if err != nil {
+		panic(err) // the types are ours
+	}
+	return string(body)
 }

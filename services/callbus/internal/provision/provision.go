@@ -70,14 +70,18 @@ type Vendor struct {
 	Dial   lang.Text // how click-to-dial is allowed where no key of the file does it
 
 	format  format
-	file    string    // {mac} or {MAC}
+	file    string    // {mac}, {MAC} or {id}
 	common  string    // the file of all phones; empty: its name depends on the model
 	enable  []setting // stand before the URLs
 	events  []event   // in the order of the phone's web page
 	allow   []setting // stand behind the URLs, where click-to-dial is to be allowed; {ip} is the address
-	maxURL  int       // characters; 0: not known
+	maxURL  int       // characters of a value; 0: not known
 	address string    // the other side of a call, %s: its number
-	encodes bool      // values are encoded; phones do not, curl does
+	encodes bool      // values are encoded; phones do not
+
+	tells []call.EventType                                 // where one URL tells of all events; nil: what the events are
+	body  func(p Phone, is call.EventType, c Call) string  // what is posted, with the line in it; nil: the phone GETs
+	hook  func(o Office, p Phone, e event) (string, error) // the command line of a phone that runs programs; nil: it opens URLs
 
 	vars map[string]string   // our parameter → the vendor's variable, or {mac}
 	only map[string][]string // key → the parameters that have a value there; without an entry all have
@@ -143,10 +147,10 @@ func (o Office) Address() netip.Addr {
 }
 
 // NeedsLine reports whether the phone itself cannot say which line it is.
-func (v *Vendor) NeedsLine() bool { return v.vars["acc"] == "" && v != polycom }
+func (v *Vendor) NeedsLine() bool { return v.vars["acc"] == "" && v.body == nil }
 
 // NamedByMAC reports whether the phone looks for its file by its MAC.
-func (v *Vendor) NamedByMAC() bool { return v != microsip }
+func (v *Vendor) NamedByMAC() bool { return strings.Contains(strings.ToLower(v.file), "{mac}") }
 
 // Dials reports whether the file can allow click-to-dial.
 func (v *Vendor) Dials() bool { return len(v.allow) > 0 }
@@ -159,16 +163,18 @@ func (v *Vendor) Write(o Office, p Phone) (Output, error) {
 	}
 	page := page{Vendor: v, Office: o, Phone: p}
 	for _, e := range v.events {
-		u := v.url(o, p, e)
-		switch fits := v.maxURL == 0 || len(u) <= v.maxURL; {
+		value, err := v.value(o, p, e)
+		if err != nil {
+			return Output{}, err
+		}
+		switch fits := v.maxURL == 0 || len(value) <= v.maxURL; {
 		case !fits && e.is.OfPhone():
 			out.LeftOut = append(out.LeftOut, e.key)
 			continue
 		case !fits:
-			return Output{}, fmt.Errorf("the URL of %q is %d characters long and the phone keeps %d: a shorter address of Callbus helps",
-				e.key, len(u), v.maxURL)
+			return Output{}, fmt.Errorf("the value of %q is %d characters long and the phone keeps %d: a shorter address of Callbus helps",
+				e.key, len(value), v.maxURL)
 		}
-		value := v.format.around(u)
 		out.Fields = append(out.Fields, Field{cmp.Or(e.web, e.key), value})
 		page.urls = append(page.urls, line{setting{e.key, value}, e.web})
 	}
@@ -180,8 +186,16 @@ func (v *Vendor) Write(o Office, p Phone) (Output, error) {
 	return out, nil
 }
 
+// value is what stands at the key of an event.
+func (v *Vendor) value(o Office, p Phone, e event) (string, error) {
+	if v.hook != nil {
+		return v.hook(o, p, e)
+	}
+	return v.url(o, p, e), nil
+}
+
 func (v *Vendor) fileName(p Phone) string {
-	name := strings.NewReplacer("{mac}", p.MAC, "{MAC}", strings.ToUpper(p.MAC)).Replace(v.file)
+	name := strings.NewReplacer("{mac}", p.MAC, "{MAC}", strings.ToUpper(p.MAC), "{id}", p.ID).Replace(v.file)
 	extension := v.file[strings.LastIndex(v.file, "."):]
 	switch {
 	case p.MAC != "":

@@ -9,14 +9,14 @@ import (
 )
 
 // microsip is the Windows softphone. It opens no URLs, but runs the programs of microsip.ini (to be edited, as UTF-16,
-// while it is closed; 255 characters for each), with the number as the last argument and their window hidden. So each
-// hook is one line, here without a file of its own:
+// while it is closed; 255 characters for each), with their window hidden. What callbus provision writes there is callbus
+// send, which sends our own parameters. A line of curl is understood too:
 //
 //	cmdIncomingCall=curl -sGm 5 http://192.168.10.5:8080/microsip/incoming?line=101 --data-urlencode
 //
 // Events and their argument: MicroSIP's source, settings.cpp and MSIP::RunCmd, which splits the line, appends a blank and
-// the user part of the address, and waits ten seconds at most. Older ones take the whole line for a file name: there it
-// is a .cmd with curl -sGm 5 "http://…/incoming?line=101" --data-urlencode "remote=%~1" in it.
+// the user part of the address without quotes, and waits ten seconds at most. That part may have blanks in it, and curl
+// takes what follows for options, such as a file to write: docs/wire.md §1 warns of it.
 var microsip = &vendor{
 	name: "microsip",
 	events: map[string]call.EventType{

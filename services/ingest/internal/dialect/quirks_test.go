@@ -205,7 +205,7 @@ func TestAMicroSIPsOtherSideIsTheLastArgumentOfCurl(t *testing.T) {
 		"line=101&%2b74951230001":        {URI: "+74951230001", Number: "+74951230001"}, // --data-urlencode +74951230001
 		"line=101&84951230001":           {URI: "84951230001", Number: "+74951230001"},
 		"line=101&%2a98%23":              {URI: "*98#", Number: "*98#"},
-		"line=101&remote=%2b74951230001": {URI: "+74951230001", Number: "+74951230001"}, // --data-urlencode "remote=%~1"
+		"line=101&remote=%2b74951230001": {URI: "+74951230001", Number: "+74951230001"}, // callbus send
 		"line=101&anonymous":             {URI: "anonymous"},
 		"line=101&ivan.petrov":           {URI: "ivan.petrov"}, // a login is all that some PBXs give
 		"line=101&ivan&102":              {URI: "102", Number: "102"},

@@ -1,2 +1,0 @@
-@rem Written by callbus provision, 16d65bc2. Once it has been changed by hand it is not overwritten.
-@curl.exe -sGm 5 "http://callbus.office:8080/p/001565aabbcc.AAAAAAAAAAAAAAAAAAAAAA/microsip/ended?line=101" --data-urlencode "remote=%~1"
