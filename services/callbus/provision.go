@@ -175,7 +175,7 @@ func (p *provisioning) chosen(v *provision.Vendor) ([]provision.Phone, error) {
 	}
 	var phones []provision.Phone
 	for _, x := range list {
-		phone := provision.Phone{ID: x.ID, MAC: x.MAC}
+		phone := provision.Phone{ID: x.ID, MAC: x.MAC, Bound: len(x.Lines) > 1}
 		if len(x.Lines) == 1 {
 			phone.Line = string(x.Lines[0])
 		}
@@ -202,6 +202,9 @@ func (p *provisioning) find(v *provision.Vendor) ([]ingest.Phone, error) {
 		phone, err := ingest.NewPhone(id, line)
 		if err != nil {
 			return nil, fmt.Errorf("--phone %s: %w", word, err)
+		}
+		if slices.ContainsFunc(list, func(p ingest.Phone) bool { return p.ID == phone.ID }) {
+			return nil, fmt.Errorf(p.lang.Say("--phone %s: this phone is named twice", "--phone %s: этот телефон назван дважды"), word)
 		}
 		if known, ok := all[phone.ID]; ok && line == "" {
 			phone = known
@@ -375,6 +378,10 @@ func (p *provisioning) tell(v *provision.Vendor, o provision.Office, sets []set)
 		if v.NeedsLine() && s.phone.Line == "" {
 			p.note("%s: the phone cannot say which line it is, and one line was not given: --phone MAC=LINE",
 				"%s: телефон не может назвать свою линию, а одна линия не задана: --phone MAC=ЛИНИЯ", nameOf(s.phone, v))
+		}
+		if s.phone.Bound && !v.NeedsLine() {
+			p.note("%s: it has several lines: the SIP user of each account must be the line that phones.csv has, or Callbus answers 403",
+				"%s: линий несколько: SIP-пользователь каждой учётной записи должен совпадать с линией из phones.csv, иначе Callbus ответит 403", nameOf(s.phone, v))
 		}
 		if s.phone.ID != "" && s.phone.MAC == "" && v.NamedByMAC() {
 			p.note("%s: its MAC is not known, so the phone will not ask for a file of this name", "%s: MAC неизвестен, файл с таким именем телефон не запросит", s.phone.ID)

@@ -73,7 +73,7 @@ func TestTheVendorOfPhonesCSVSelectsItsRows(t *testing.T) {
 			t.Errorf("%s holds a token and has the mode %v", name, info.Mode())
 		}
 	}
-	for _, part := range []string{`x1, "Yelink", is none of ours`, "merge these keys", "each phone has its own", "allowed from 10.0.0.2 only"} {
+	for _, part := range []string{`x1, "Yelink", is none of ours`, "001565aabbcd: it has several lines", "merge these keys", "each phone has its own", "allowed from 10.0.0.2 only"} {
 		if !strings.Contains(notes, part) {
 			t.Errorf("want %q in the notes\n%s", part, notes)
 		}
@@ -196,6 +196,7 @@ func TestProvisionRefusesWhatMakesNoSense(t *testing.T) {
 		"--url is missing":             {"yealink"},
 		"nothing more":                 {"yealink", "--url", "http://c/p/x"},
 		"is no IP address":             {"yealink", "--url", "http://c", "--dial-from", "c"},
+		"named twice":                  {"yealink", "--url", "http://c", "--phone", "001565aabbcc=101", "--phone", "00:15:65:AA:BB:CC=102"},
 		"is no id":                     {"yealink", "--url", "http://c", "--phone", "a b"},
 		"has no phone of yealink":      {"yealink", "--url", "http://c", "--phones", phones},
 		"no such file":                 {"yealink", "--url", "http://c", "--token-secret", filepath.Join(dir, "none")},

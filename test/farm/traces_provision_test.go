@@ -205,6 +205,56 @@ func TestEveryURLOfEveryFileIsUnderstood(t *testing.T) {
 	}
 }
 
+// TestAPhoneWithSeveralLinesArrivesOnEach gives each phone two lines in phones.csv, and calls on both. Its own side of a call
+// is an outside number, as a trunk writes it. (Bug: 403, for the file said that side too.)
+func TestAPhoneWithSeveralLinesArrivesOnEach(t *testing.T) {
+	p := newProvisioner(t)
+	var tried []*farm.Phone
+	list := "id,line,vendor\n"
+	for place, m := range p.makes(t) {
+		if m.Vendor.Meanings().Swapped().Of("account_user") == "" && m.Body == nil {
+			continue // it cannot say which line it is
+		}
+		party := m.Party
+		m.Party = func(user, host string) string {
+			if user == "101" || user == "102" {
+				user = "+74951239999"
+			}
+			return party(user, host)
+		}
+		phone := farm.NewPhone(m, place, fmt.Sprintf("127.%d.2.1", 10+place), "", "Manager")
+		list += fmt.Sprintf("%s,101 102,%s\n", phone.MAC, m.Dialect)
+		tried = append(tried, phone)
+	}
+	phones := filepath.Join(t.TempDir(), "phones.csv")
+	if err := os.WriteFile(phones, []byte(list), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := startOffice(t, "--token-secret", p.secret, "--phones", phones)
+	for _, phone := range tried {
+		dir := p.write(t, phone.Make, o, "--phones", phones)
+		if err := phone.Fetch(os.DirFS(dir)); err != nil {
+			t.Fatalf("%s: %v", phone.Make.Name, err)
+		}
+		for _, phone.Extension = range []string{"101", "102"} {
+			stored := 0
+			for _, hit := range phone.Hits(farm.Rings, phone.NewCall(true, farm.Party{User: "+74951230001"})) {
+				result, err := o.hears(phone, hit)
+				if err != nil || result.answer.Status != http.StatusOK || len(result.stored) > 0 && result.stored[0].Line != phone.Extension {
+					t.Errorf("%s on %s: %s: %+v, %v", phone.Make.Name, phone.Extension, hit.Target, result, err)
+				}
+				stored += len(result.stored)
+			}
+			if stored != 1 {
+				t.Errorf("%s on %s: %d events of one ring", phone.Make.Name, phone.Extension, stored)
+			}
+		}
+	}
+	if len(tried) < 8 {
+		t.Errorf("only %d makes were tried", len(tried))
+	}
+}
+
 // understandsURL opens the URL of a key, in a call of its own.
 func understandsURL(t *testing.T, o *office, phone *farm.Phone, key string, other farm.Party) {
 	t.Helper()

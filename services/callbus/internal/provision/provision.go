@@ -25,6 +25,7 @@ type Phone struct {
 	ID    string // what its file is called where it has no MAC
 	MAC   string // 12 lower-case hex digits, or empty
 	Line  string // its extension, where it has one and no more
+	Bound bool   // it has several, and its token speaks for these only
 	Token string // goes into /p/TOKEN; empty: none
 }
 

@@ -188,6 +188,30 @@ func TestAPhoneWithALineNamesNoOther(t *testing.T) {
 	}
 }
 
+// Bug: a call to an outside number, which the phone has as its own side, was refused.
+func TestAPhoneWithSeveralLinesSaysItsAccountAndNotItsOwnSide(t *testing.T) {
+	p := desk
+	p.Line, p.Bound = "", true
+	accounts := 0
+	for _, v := range Vendors() {
+		out, err := v.Write(office, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range out.Files {
+			if strings.Contains(f.Content, "local=") {
+				t.Errorf("%s: %s says its own side:\n%s", v.Name, f.Name, f.Content)
+			}
+			if strings.Contains(f.Content, "acc=") {
+				accounts++
+			}
+		}
+	}
+	if accounts == 0 {
+		t.Error("no vendor's phone says its account")
+	}
+}
+
 func elementsOf(t *testing.T, text string) (n int) {
 	t.Helper()
 	for d := xml.NewDecoder(strings.NewReader(text)); ; {

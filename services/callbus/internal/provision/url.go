@@ -80,8 +80,11 @@ func (v *Vendor) fills(key string, p param) bool {
 }
 
 // knows reports whether the office says better what a parameter would say. A phone's account may be called otherwise than
-// its line, and what a token is bound to is the line: ingest refuses another one in any of these (403).
-func (p Phone) knows(name string) bool { return p.Line != "" && (name == "acc" || name == "local") }
+// its line, and what a token is bound to is the line: ingest refuses another one in any of these (403). A phone of several
+// lines must say which by its account; the local side of a call may be an outside number.
+func (p Phone) knows(name string) bool {
+	return p.Line != "" && (name == "acc" || name == "local") || p.Bound && name == "local"
+}
 
 // param prefers the phone's own word: of a phone that was replaced, the MAC in its file may be another's. The line is
 // literal, since only the office knows what 1C calls it.
