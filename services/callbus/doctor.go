@@ -41,7 +41,7 @@ func examine(args []string) int {
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		var word string
 		word, args = shift(args)
-		x.about = call.Line(word)
+		x.about = doctor.Asked(word)
 	}
 	x.json = x.fs.Bool("json", false, "print the findings as JSON, for scripts")
 	x.since = x.fs.Duration("since", 24*time.Hour, "how far back refused hits, shared lines and MACs are looked at")

@@ -145,10 +145,10 @@ type Told struct {
 	Endings []stream.Ended
 }
 
-// LineOf are the last events of a line, oldest first, each with how it ended.
+// LineOf are the last events of a line (or MAC), oldest first, each with how it ended.
 func (s *Seen) LineOf(ctx context.Context, nc *nats.Conn, line call.Line, most int) (told []Told, err error) {
 	for _, e := range s.Calls {
-		if e.Line == line {
+		if isOf(e, line) {
 			told = append(told, Told{Event: e})
 		}
 	}

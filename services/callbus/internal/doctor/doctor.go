@@ -89,7 +89,7 @@ func Healthy(all []Finding) bool {
 	return !slices.ContainsFunc(all, func(f Finding) bool { return f.Level != Note })
 }
 
-// About are the findings about one line, and those that are about all.
+// About are the findings about one line (or MAC), and those that are about all.
 func About(all []Finding, line call.Line, phones []stream.KnownPhone) (some []Finding) {
 	for _, f := range all {
 		if f.isAbout(line, phones) {
@@ -100,7 +100,7 @@ func About(all []Finding, line call.Line, phones []stream.KnownPhone) (some []Fi
 }
 
 func (f Finding) isAbout(line call.Line, phones []stream.KnownPhone) bool {
-	if f.Line == "" && f.MAC == "" && f.Addr == "" || f.Line == line {
+	if f.Line == "" && f.MAC == "" && f.Addr == "" || f.Line == line || f.MAC == string(line) {
 		return true
 	}
 	return slices.ContainsFunc(phones, func(p stream.KnownPhone) bool {
@@ -109,14 +109,19 @@ func (f Finding) isAbout(line call.Line, phones []stream.KnownPhone) bool {
 	})
 }
 
-// Unheard is what is wrong with a line that no phone has ever named.
+// Unheard is what is wrong with a line (or MAC) that no phone has ever named.
 func Unheard(line call.Line, s Seen, l lang.Lang) []Finding {
-	heard := slices.ContainsFunc(s.Calls, func(e call.Event) bool { return e.Line == line })
+	heard := slices.ContainsFunc(s.Calls, func(e call.Event) bool { return isOf(e, line) })
 	if len(s.Phones) > 0 || heard || s.NATSAway || s.NoCalls {
 		return nil
 	}
-	return []Finding{{ID: "unheard", Level: Fault, Line: line,
+	f := Finding{ID: "unheard", Level: Fault, Line: line,
 		What: l.Sayf("No phone has ever called for line %s", "Ни один телефон ещё не сообщал о линии %s", line),
 		Do: l.Say("Check the URLs in the phone, and whether it can reach Callbus: open http://ADDRESS:8080/ from its network. If it is refused, callbus doctor says so",
-			"Проверьте URL в телефоне и доступен ли Callbus из его сети: откройте оттуда http://АДРЕС:8080/. Если ему отказано, об этом скажет callbus doctor")}}
+			"Проверьте URL в телефоне и доступен ли Callbus из его сети: откройте оттуда http://АДРЕС:8080/. Если ему отказано, об этом скажет callbus doctor")}
+	if mac := readMAC(string(line)); mac != "" {
+		f.Line, f.MAC = "", mac
+		f.What = l.Sayf("No phone with the MAC %s has ever called", "Телефон с MAC %s ещё ни разу не обращался", mac)
+	}
+	return []Finding{f}
 }

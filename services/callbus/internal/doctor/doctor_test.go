@@ -325,6 +325,32 @@ func TestALineIsToldWhatConcernsIt(t *testing.T) {
 	}
 }
 
+func TestAPhoneIsAskedForByItsMACInAnySpelling(t *testing.T) {
+	for _, word := range []string{"00:15:65:aa:bb:01", "001565AABB01", "00-15-65-AA-BB-01", "0015.65aa.bb01", "001565aabb01"} {
+		if got := Asked(word); got != "001565aabb01" {
+			t.Errorf("%s: got %s", word, got)
+		}
+	}
+	for _, line := range []call.Line{"101", "hall", "000000000000", "ivan.petrov", "sip-01"} {
+		if got := Asked(string(line)); got != line {
+			t.Errorf("line %s: got %s", line, got)
+		}
+	}
+	s := well()
+	happened("1m incoming 101 001565aabb01 192.168.10.10 1")(&s)
+	s.Phones[0].Events[call.Incoming] = stream.SeenEvent{Count: 9, Unfilled: []string{"remote"}}
+	if found := About(Examine(s, lang.English), "001565aabb01", s.Phones); len(found) != 1 || found[0].ID != "unfilled" {
+		t.Errorf("got %+v, want what concerns it", found)
+	}
+	s.Phones = nil // it is not in the book yet, or any more
+	if found := Unheard("001565aabb01", s, lang.English); found != nil {
+		t.Errorf("got %+v of a phone that has called", found)
+	}
+	if found := Unheard("001565aabb02", s, lang.Russian); len(found) != 1 || found[0].MAC != "001565aabb02" || !strings.Contains(found[0].What, "с MAC 001565aabb02 ещё ни разу") {
+		t.Errorf("got %+v, want that it was never heard", found)
+	}
+}
+
 func TestALineTellsWhatOneCAnswered(t *testing.T) {
 	end := stream.Ended{Target: "main"}
 	end.Verdict, end.Answer = verdict.Done(), "ok"

@@ -34,13 +34,17 @@ func mark(level Level, l lang.Lang) string {
 	return l.Say("NOTE", "К СВЕДЕНИЮ")
 }
 
-// PrintLine writes what a line has told last, and what 1C said, for an operator's eyes: numbers are whole.
+// PrintLine writes what a line (or MAC) has told last, and what 1C said, for an operator's eyes: numbers are whole.
 func PrintLine(w io.Writer, line call.Line, told []Told, l lang.Lang) {
+	what := l.Sayf("Line %s", "Линия %s", line)
+	if readMAC(string(line)) != "" {
+		what = l.Sayf("Phone %s", "Телефон %s", line)
+	}
 	if len(told) == 0 {
-		fmt.Fprintln(w, l.Sayf("Line %s: no calls in the store", "Линия %s: звонков в хранилище нет", line))
+		fmt.Fprintln(w, what+l.Say(": no calls in the store", ": звонков в хранилище нет"))
 		return
 	}
-	fmt.Fprintln(w, l.Sayf("Line %s, the last events:", "Линия %s, последние события:", line))
+	fmt.Fprintln(w, what+l.Say(", the last events:", ", последние события:"))
 	for _, t := range told {
 		remote := string(t.Remote.Number)
 		if remote == "" {
