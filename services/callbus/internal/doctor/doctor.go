@@ -105,7 +105,7 @@ func (f Finding) isAbout(line call.Line, phones []stream.KnownPhone) bool {
 	}
 	return slices.ContainsFunc(phones, func(p stream.KnownPhone) bool {
 		_, there := p.Addrs[f.Addr]
-		return there || f.MAC != "" && f.MAC == p.MAC
+		return f.MAC == "" && there || f.MAC != "" && f.MAC == p.MAC
 	})
 }
 

@@ -299,6 +299,49 @@ func TestARefusedPhoneIsNamedAsItsOwnerKnowsIt(t *testing.T) {
 	}
 }
 
+func TestARefusedPhoneBehindARouterIsNotTakenForAnother(t *testing.T) {
+	const router = "192.168.10.1"
+	alone, office := well(), well()
+	alone.Phones[0].Addrs = map[string]time.Time{router: now}
+	other := aPhone("001565aabb02", "102", 9)
+	other.Addrs = alone.Phones[0].Addrs
+	office.Phones = append(slices.Clone(alone.Phones), other)
+	for _, c := range []struct {
+		why          string
+		book         Seen
+		query, agent string
+		want         string
+	}{
+		{"by the MAC of its query", office, "mac=00%3A15%3A65%3AAA%3ABB%3A02&acc=102", "", "Phone 102 (001565aabb02, yealink T46S), " + router},
+		{"by that of its agent", office, "acc=102", "Yealink SIP-T46S 66.86.5.20 00:15:65:aa:bb:02", "Phone 102 (001565aabb02, yealink T46S), " + router},
+		{"the query first", office, "MAC=001565aabb02", "Yealink SIP-T46S 66.86.5.20 00:15:65:aa:bb:01", "Phone 102 (001565aabb02, yealink T46S), " + router},
+		{"a placeholder is no MAC", office, "mac=$mac", "Yealink SIP-T46S 66.86.5.20 00:15:65:aa:bb:01", "Phone 101 (001565aabb01, yealink T46S), " + router},
+		{"a MAC that nobody knows", alone, "mac=001565aabb77", "curl/8", "The phone at " + router + " (001565aabb77, curl/8)"},
+		{"no MAC, two phones there", office, "acc=102", "curl/8", "The phone at " + router + " (curl/8)"},
+		{"no MAC, one phone there", alone, "acc=102", "curl/8", "Phone 101 (001565aabb01, yealink T46S), " + router},
+		{"nothing at all", office, "", "", "The phone at " + router},
+	} {
+		c.book.Rejected = []stream.Rejection{{Time: now, Status: 403, Reason: "wrong token", Addr: router, Query: c.query, UserAgent: c.agent}}
+		if got := Examine(c.book, lang.English)[0].What; !strings.HasPrefix(got, c.want+" sends a wrong token") {
+			t.Errorf("%s: got %s, want %s", c.why, got, c.want)
+		}
+	}
+}
+
+func TestEachRefusedPhoneBehindARouterIsNamed(t *testing.T) {
+	s := well()
+	for _, mac := range []string{"001565aabb01", "001565aabb02", "001565aabb01"} {
+		s.Rejected = append(s.Rejected, stream.Rejection{Time: now, Status: 401, Addr: "192.168.10.1", Query: "mac=" + mac})
+	}
+	found := Examine(s, lang.Russian)
+	if len(found) != 2 || found[0].MAC != "001565aabb01" || !strings.Contains(found[0].What, "обращений 2") || found[1].MAC != "001565aabb02" {
+		t.Errorf("got %+v, want one of each phone", found)
+	}
+	if only := About(found, "102", []stream.KnownPhone{{MAC: "001565aabb02", Line: "102", Addrs: map[string]time.Time{"192.168.10.1": now}}}); len(only) != 1 || only[0].MAC != "001565aabb02" {
+		t.Errorf("102: got %+v", only)
+	}
+}
+
 func TestALineIsToldWhatConcernsIt(t *testing.T) {
 	s := well()
 	other := aPhone("001565aabb02", "102", 9)

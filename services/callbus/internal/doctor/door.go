@@ -15,16 +15,16 @@ import (
 const mostRefused = 10
 
 // refusal is what is the matter with hits that were not let in, or made no sense.
-type refusal struct{ id, addr, reason string }
+type refusal struct{ id, addr, mac, reason string }
 
-// door looks at the hits that were refused: one finding for each trouble, address and reason.
+// door looks at the hits that were refused: one finding for each trouble, phone and reason.
 func (x exam) door() (all []Finding) {
 	last, count := map[refusal]stream.Rejection{}, map[refusal]int{}
 	for _, r := range x.Rejected {
 		if r.Time.Before(x.Since) {
 			continue
 		}
-		k := refusal{id: troubleOf(r), addr: r.Addr}
+		k := refusal{id: troubleOf(r), addr: r.Addr, mac: macOf(r)}
 		if k.id == "hits-unusable" {
 			k.reason = r.Reason
 		}
@@ -33,7 +33,7 @@ func (x exam) door() (all []Finding) {
 	}
 	named := map[string]int{}
 	for _, k := range slices.SortedFunc(maps.Keys(count), func(a, b refusal) int {
-		return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(count[b], count[a]), cmp.Compare(a.addr, b.addr), cmp.Compare(a.reason, b.reason))
+		return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(count[b], count[a]), cmp.Compare(a.addr, b.addr), cmp.Compare(a.mac, b.mac), cmp.Compare(a.reason, b.reason))
 	}) {
 		if named[k.id]++; named[k.id] <= mostRefused {
 			all = append(all, x.refused(k, last[k], count[k]))
@@ -60,9 +60,9 @@ func troubleOf(r stream.Rejection) string {
 }
 
 func (x exam) refused(k refusal, last stream.Rejection, n int) Finding {
-	f := Finding{ID: k.id, Level: Fault, Addr: k.addr}
+	f := Finding{ID: k.id, Level: Fault, Addr: k.addr, MAC: k.mac}
 	tail := x.Sayf("hits %d, the last %s ago", "обращений %d, последнее %s назад", n, x.span(x.Now.Sub(last.Time)))
-	who := x.whoIs(k.addr, last)
+	who := x.whoIs(k, last)
 	switch k.id {
 	case "token-missing":
 		f.What = x.Sayf("%s sends hits without a token, and is refused (401): %s", "%s обращается без ключа и получает 401: %s", who, tail)
@@ -86,14 +86,14 @@ func (x exam) refused(k refusal, last stream.Rejection, n int) Finding {
 	default:
 		f.Level = Warning
 		f.What = x.Sayf("%s sends hits that make no sense (%d: %s): %s. The last: %s", "%s шлёт непонятные обращения (%d: %s): %s. Последнее: %s",
-			who, last.Status, x.reason(last.Reason), tail, url(last))
+			who, last.Status, x.reason(last.Reason), tail, urlOf(last))
 		f.Do = x.Say("Mend that URL in the phone: README, \"Connect the phones\"", "Исправьте этот URL в телефоне: README, раздел о настройке телефонов")
 	}
 	return f
 }
 
-// url is what can be said of the URL of a refused hit.
-func url(r stream.Rejection) string {
+// urlOf is what can be said of the URL of a refused hit.
+func urlOf(r stream.Rejection) string {
 	return "…/" + phone.Mask(shorten(strings.Trim(r.Dialect+"/"+r.Event, "/"))) + "?" + phone.Mask(shorten(r.Query))
 }
 
@@ -114,18 +114,32 @@ func (x exam) reason(why string) string {
 	return x.Say(short, cmp.Or(reasons[short], short))
 }
 
-// whoIs names an address by the phone that has been heard from it, else by what it calls itself.
-func (x exam) whoIs(addr string, r stream.Rejection) string {
-	for _, p := range x.Phones {
-		if _, there := p.Addrs[addr]; there {
-			return x.name(p) + ", " + addr
-		}
+// whoIs names the phone behind a refused hit as the book knows it, else by what it calls itself.
+func (x exam) whoIs(k refusal, r stream.Rejection) string {
+	if p, known := x.phoneBehind(k); known {
+		return x.name(p) + ", " + k.addr
 	}
-	who := x.Sayf("The phone at %s", "Телефон с адреса %s", addr)
-	if r.UserAgent != "" {
-		who += " (" + shorten(r.UserAgent) + ")"
+	who := x.Sayf("The phone at %s", "Телефон с адреса %s", k.addr)
+	about := slices.DeleteFunc([]string{k.mac, shorten(r.UserAgent)}, func(s string) bool { return s == "" })
+	if len(about) > 0 {
+		who += " (" + strings.Join(about, ", ") + ")"
 	}
 	return who
+}
+
+// phoneBehind finds a phone by the MAC that the hit names. By its address it is known only where the hit names none and no
+// other phone has called from there: a router may hide a whole office.
+func (x exam) phoneBehind(k refusal) (stream.KnownPhone, bool) {
+	var found []stream.KnownPhone
+	for _, p := range x.Phones {
+		if _, there := p.Addrs[k.addr]; k.mac == "" && there || k.mac != "" && p.MAC == k.mac {
+			found = append(found, p)
+		}
+	}
+	if len(found) != 1 {
+		return stream.KnownPhone{}, false
+	}
+	return found[0], true
 }
 
 func shorten(s string) string {
