@@ -157,6 +157,14 @@ var faults = []fault{
 	{name: "a phone that never tells an end", ids: "no-end", code: 1,
 		plant: func(c *clinic) { c.hits("incoming", "answered", "incoming", "incoming", "outgoing", "incoming") },
 		en:    "Phone 101 (001565aabb01, yealink) has told of 5 calls, and never of an end", ru: "ни разу об окончании"},
+	{name: "a phone that tells no end any more", ids: "no-end", code: 1,
+		plant: func(c *clinic) {
+			c.hits("incoming", "answered", "ended")
+			for range 10 {
+				c.hits("incoming")
+			}
+		},
+		en: "of no end any more", ru: "ни разу об окончании"},
 	{name: "a phone that never tells an answer", ids: "no-answer", code: 1,
 		plant: func(c *clinic) { c.hits("incoming", "held", "resumed", "ended") },
 		en:    "never that one was answered", ru: "ни разу об ответе"},

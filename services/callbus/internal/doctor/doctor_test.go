@@ -89,6 +89,14 @@ func TestEachFaultIsNamedAndNothingElse(t *testing.T) {
 
 		{"calls, and no end", counts(map[call.EventType]int{call.Incoming: 9, call.Answered: 4}), "no-end"},
 		{"calls, and no end: only a few so far", counts(map[call.EventType]int{call.Incoming: 4}), ""},
+		{"calls, and no end any more", lastEnd(9, 9, time.Hour, 10), "no-end"},
+		{"no end any more: only a few so far", lastEnd(9, 9, time.Hour, 9), ""},
+		{"500 calls and one end, long ago", lastEnd(500, 1, 60*24*time.Hour, 0), "no-end"},
+		{"500 calls and one end, yesterday", lastEnd(500, 1, 24*time.Hour, 0), ""},
+		{"the first call after a long holiday", lastEnd(500, 499, 60*24*time.Hour, 1), ""},
+		{"a desk that transfers all calls", both(lastEnd(9, 9, time.Hour, 10), with(func(p *stream.KnownPhone) {
+			p.Events[call.Transferred] = stream.SeenEvent{Count: 10, Last: p.Last}
+		})), ""},
 		{"missed is an end", counts(map[call.EventType]int{call.Incoming: 9, call.Missed: 1, call.Answered: 1}), ""},
 		{"only its own events", counts(map[call.EventType]int{call.Boot: 30, call.Registered: 30}), ""},
 		{"holds what it never answered", counts(map[call.EventType]int{call.Incoming: 9, call.Held: 1, call.Ended: 9}), "no-answer"},
@@ -263,6 +271,18 @@ func TestOldDeadLettersAreANote(t *testing.T) {
 }
 
 func both(a, b func(*Seen)) func(*Seen) { return func(s *Seen) { a(s); b(s) } }
+
+// lastEnd is a phone with n calls in its book and some ends, the last of them so long ago; since then calls came, that are in the store.
+func lastEnd(n, ends int, before time.Duration, since int) func(*Seen) {
+	return func(s *Seen) {
+		s.Phones[0].Events[call.Incoming] = stream.SeenEvent{Count: n, Last: s.Phones[0].Last}
+		s.Phones[0].Events[call.Ended] = stream.SeenEvent{Count: ends, Last: ago(before)}
+		happened(fmt.Sprintf("%v ended 101 001565aabb01 192.168.10.10 1", before))(s)
+		for range since {
+			happened("10m incoming 101 001565aabb01 192.168.10.10 1")(s)
+		}
+	}
+}
 
 // heardLast is when the phone said its last, of n events.
 func heardLast(before time.Duration, n int) func(*Seen) {

@@ -14,6 +14,10 @@ const (
 	// enoughCalls is how many calls a phone must have told of before a missing end is no coincidence. It is more than a
 	// few: a Snom tells nothing of a call that was rejected.
 	enoughCalls = 5
+	// enoughSince is how many calls in a row without an end, after others that had one, are no coincidence. Where the calls are not
+	// in the store any more, it is one end to so many calls, and the last end so long ago (longAgo).
+	enoughSince = 10
+	longAgo     = 7 * 24 * time.Hour
 	// enoughDialled calls of which not one was answered are no coincidence.
 	enoughDialled = 10
 	// longestRing is what rings longer than any PBX lets it.
@@ -55,14 +59,42 @@ func sum(p stream.KnownPhone, types ...call.EventType) (n int) {
 func calls(p stream.KnownPhone) int { return sum(p, call.Incoming, call.Outgoing) }
 func ends(p stream.KnownPhone) int  { return sum(p, call.Ended, call.Missed, call.Rejected) }
 
-// noEnd: it tells of calls, and never of an end.
+// latest is when the phone told one of these last.
+func latest(p stream.KnownPhone, types ...call.EventType) (t time.Time) {
+	for _, is := range types {
+		if at := p.Events[is].Last; at.After(t) {
+			t = at
+		}
+	}
+	return t
+}
+
+// noEnd: it tells of calls, and never, or no more, of an end.
 func (x exam) noEnd(p stream.KnownPhone) (Finding, bool) {
-	return Finding{ID: "no-end", Level: Warning,
+	f := Finding{ID: "no-end", Level: Warning,
 		What: x.Sayf("%s has told of %d calls, and never of an end (ended, missed or rejected): in 1C the calls stay open",
 			"%s сообщил о звонках (%d), но ни разу об окончании (ended, missed, rejected): в 1С звонки не закрываются", x.name(p), calls(p)),
 		Do: x.Say("Set the URLs for terminated, missed and rejected calls too. If they are set: is the firmware old?",
 			"Задайте в телефоне URL и для завершённых, пропущенных и отклонённых звонков. Если заданы: не старая ли прошивка?"),
-	}, calls(p) >= enoughCalls && ends(p) == 0
+	}
+	if ends(p) == 0 {
+		return f, calls(p) >= enoughCalls
+	}
+	end := latest(p, call.Ended, call.Missed, call.Rejected, call.Transferred)
+	f.What = x.Sayf("%s tells of calls, but for %s of no end any more (ended, missed or rejected): in 1C the calls stay open",
+		"%s сообщает о звонках, но уже %s — ни разу об окончании (ended, missed, rejected): в 1С звонки не закрываются", x.name(p), x.span(x.Now.Sub(end)))
+	rare := calls(p) >= enoughSince*ends(p) && latest(p, call.Incoming, call.Outgoing).Sub(end) > longAgo
+	return f, rare || x.callsSince(p, end) >= enoughSince
+}
+
+// callsSince is how many calls the phone has told of since then, of those that are looked at.
+func (x exam) callsSince(p stream.KnownPhone, t time.Time) (n int) {
+	for _, e := range x.of(p) {
+		if e.Time.After(t) && (e.Type == call.Incoming || e.Type == call.Outgoing) {
+			n++
+		}
+	}
+	return n
 }
 
 // noAnswer: it has never told that a call was answered, although some were. A phone of a ring group that always loses the race
