@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 
@@ -37,6 +38,9 @@ func initialise(args []string) int {
 	case err != nil:
 		return f.fail(2, err)
 	}
+	if f.Data == "" {
+		f.Data = filepath.Join(f.Dir, "data")
+	}
 	f.Given = map[string]bool{}
 	fs.Visit(func(g *flag.Flag) { f.Given[g.Name] = true })
 	ctx, stop := lifecycle.Signals(context.Background())
@@ -55,7 +59,7 @@ func (f *first) flags(fs *flag.FlagSet) {
 	fs.StringVar(&f.Operation, "onec-operation", onecadapter.DefaultOperation, "operation of the web service")
 	fs.StringVar(&f.Region, "region", "RU", "country whose national numbers the phones use")
 	fs.IntVar(&f.Sessions, "sessions", onecadapter.DefaultSessions, "calls of 1C at once")
-	fs.StringVar(&f.Data, "data", "./data", "folder for everything that is kept")
+	fs.StringVar(&f.Data, "data", "", "folder for everything that is kept; default DIR/data")
 	fs.StringVar(&f.HTTP, "http", ":8080", "address that phones call")
 	fs.StringVar(&f.Lines, "lines", "", "SIP logins that 1C knows by another number: login=number, several with blanks")
 	fs.BoolVar(&f.Yes, "yes", false, "ask nothing: take the flags, and fail where something is wrong")
@@ -97,8 +101,9 @@ func (f *first) next() error {
 	if err != nil {
 		return err
 	}
-	say, file := f.tongue.Say, pasted(filepath.Join(f.Dir, setup.ConfigFile))
-	callbus := pasted(f.Program)
+	paste := func(path string) string { return pasted(path, runtime.GOOS) }
+	say, file := f.tongue.Say, paste(filepath.Join(f.Dir, setup.ConfigFile))
+	callbus := paste(f.Program)
 	base := "http://" + net.JoinHostPort(boundTo(addr, ownAddress), port(addr))
 	fmt.Printf("\n%s\n\n  %s up --config %s\n", say("Start it:", "Запустить:"), callbus, file)
 	sudo := "sudo "
@@ -109,14 +114,21 @@ func (f *first) next() error {
 		"Или службой, чтобы запускался вместе с машиной:"), sudo, callbus, file)
 	fmt.Printf("\n%s\n\n%s\n", say("Into the phones (a Yealink: Features > Action URL; for others and for many phones: callbus provision list):",
 		"В телефоны (Yealink: Features > Action URL; другие модели и сразу много телефонов: callbus provision list):"), yealinkURLs(base))
-	fmt.Printf("%s\n\n  %s trace 101 --data %s\n", say("After the first call, what became of it:", "После первого звонка — что с ним стало:"), callbus, pasted(f.Data))
+	fmt.Printf("%s\n\n  %s trace 101 --data %s\n", say("After the first call, what became of it:", "После первого звонка — что с ним стало:"), callbus, paste(f.Data))
 	return nil
 }
 
-// pasted is a path as a command line takes it.
-func pasted(path string) string {
-	if strings.Contains(path, " ") {
+// plain are paths that no command line reads otherwise.
+var plain = regexp.MustCompile(`^[A-Za-z0-9_./:,+@-]+$`)
+
+// pasted is a path as a command line takes it. In single quotes a shell leaves everything as it is; Windows has none, and
+// no path of its with a double one.
+func pasted(path, system string) string {
+	switch {
+	case plain.MatchString(path), system == "windows" && !strings.ContainsAny(path, " &()^;,='"):
+		return path
+	case system == "windows":
 		return `"` + path + `"`
 	}
-	return path
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }

@@ -11,7 +11,10 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
+
+	"github.com/kardianos/service"
 
 	"github.com/callbus/callbus/services/callbus/internal/setup"
 )
@@ -31,6 +34,34 @@ func serviceUser(dir string) string {
 		return serviceName
 	}
 	return owner.Username
+}
+
+// tryAs lets the unit's user read program and configuration as the service will: the program itself, short of its work. A
+// folder such as /root, which only root may enter, would make a service that is started again for ever.
+func tryAs(unit setup.UnitOptions) error {
+	who, err := user.Lookup(unit.User)
+	if err != nil {
+		return err
+	}
+	uid, _ := strconv.ParseUint(who.Uid, 10, 32)
+	gid, _ := strconv.ParseUint(who.Gid, 10, 32)
+	cmd := exec.Command(unit.Program, "service", "install", "--print", "--config", unit.Config, "--user", unit.User)
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+	if _, err := cmd.Output(); err != nil {
+		var ended *exec.ExitError
+		if errors.As(err, &ended) {
+			err = errors.New(strings.TrimSpace(string(ended.Stderr)))
+		}
+		return err
+	}
+	return nil
+}
+
+// running asks systemd itself: to the library a service that waits for its next start runs.
+func running(service.Service) bool {
+	state, err := exec.Command("systemctl", "show", "--property=SubState", "--value", serviceName).Output()
+	return err == nil && strings.TrimSpace(string(state)) == "running"
 }
 
 // prepare makes the user, where there is none, and gives it the folder that Callbus writes to and the secrets that it reads.

@@ -117,15 +117,33 @@ func (c *serviceCommand) install() error {
 	if err := prepare(o, unit); err != nil {
 		return err
 	}
+	if err := tryAs(unit); err != nil {
+		return errors.New(c.tongue.Sayf("the user %s cannot run it with its configuration: %v. Nothing is installed; put callbus and its files where that user may read them, such as /opt/callbus, and not below /root",
+			"пользователь %s не может запустить Callbus с этим файлом: %v. Служба не установлена; положите callbus и его файлы туда, где этот пользователь может их читать, например в /opt/callbus, но не в /root", unit.User, err))
+	}
 	if err := s.Install(); err != nil {
 		return fmt.Errorf("%w (%s)", err, c.tongue.Say("callbus service remove takes away one that is there", "установленную раньше убирает callbus service remove"))
 	}
 	if err := s.Start(); err != nil {
 		return err
 	}
+	if !stays(func() bool { return running(s) }) {
+		return errors.New(c.tongue.Say("installed, and it ends as soon as it is started. ", "служба установлена, но завершается сразу после запуска. ") + c.log())
+	}
 	fmt.Fprintln(c.out, c.tongue.Say("Callbus is installed as a service and starts with this machine.", "Callbus установлен службой и запускается вместе с машиной."))
 	fmt.Fprintln(c.out, c.log())
 	return nil
+}
+
+// stays looks for a while whether a service that was started goes on: one that ends is started again after two seconds, for ever.
+func stays(running func() bool) bool {
+	for range 6 {
+		time.Sleep(500 * time.Millisecond)
+		if !running() {
+			return false
+		}
+	}
+	return true
 }
 
 // read takes the configuration as callbus up would, and makes of it what a unit needs.
@@ -155,7 +173,9 @@ func (c *serviceCommand) read() (*office, setup.UnitOptions, error) {
 	if u.Program, err = os.Executable(); err != nil {
 		return nil, u, err
 	}
-	u.Data, err = filepath.Abs(o.data)
+	if u.Data, err = filepath.Abs(o.data); err == nil {
+		err = u.Check()
+	}
 	return o, u, err
 }
 
@@ -206,7 +226,7 @@ func (c *serviceCommand) status() error {
 		return errors.New(c.tongue.Say("not installed", "не установлена"))
 	case err != nil:
 		return err
-	case status != service.StatusRunning:
+	case status != service.StatusRunning, !running(s):
 		return errors.New(c.tongue.Say("installed, and does not run. ", "установлена, но не работает. ") + c.log())
 	}
 	fmt.Fprintln(c.out, c.tongue.Say("runs. ", "работает. ")+c.log())

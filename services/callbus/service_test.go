@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/kardianos/service"
 	"github.com/rs/zerolog"
@@ -128,6 +130,33 @@ func TestTheServiceIsMadeOfTheConfiguration(t *testing.T) {
 			t.Errorf("want %q in\n%s", want, out)
 		}
 	}
+}
+
+// Bug: a line end in --user made a line of its own in the unit.
+func TestAUserIsNoLineOfTheUnit(t *testing.T) {
+	was, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(was)
+	file := put(t, filepath.Join(t.TempDir(), "callbus.yaml"), "data: ./calls\nonec-url: http://server/ws\n")
+	out := &bytes.Buffer{}
+	if err := (&serviceCommand{out: out, config: file, user: "x\nUser=root", print: true}).install(); err == nil {
+		t.Errorf("printed:\n%s", out)
+	}
+}
+
+// systemd starts a service that has ended again, and between two starts its status is that it runs.
+func TestAServiceThatEndsSoonDoesNotStay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		if !stays(func() bool { return true }) {
+			t.Error("one that runs does not stay")
+		}
+		if stays(func() bool { return time.Since(began) < 5*time.Second }) {
+			t.Error("one that has ended after two seconds stays")
+		}
+	})
 }
 
 func TestABrokenConfigurationIsNotInstalled(t *testing.T) {

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -88,12 +89,15 @@ func TestInitWithFlagsSaysWhatIsWrongAndWritesNothing(t *testing.T) {
 	} {
 		dir := t.TempDir()
 		said, err := initialise(t, dir, "", "--yes", "--onec-url", c.url, "--onec-user", "callbus", "--onec-password-file", c.password,
-			"--onec-operation", c.operation, "--data", filepath.Join(dir, "data"))
+			"--onec-operation", c.operation)
 		if (err == nil) != (c.want == "") || !strings.Contains(said, c.want) {
 			t.Errorf("%s: got %v, want %q in\n%s", c.what, err, c.want, said)
 		}
 		if names := list(t, dir); (len(names) == 0) == (c.want == "") {
 			t.Errorf("%s: there are %v", c.what, names)
+		} else if c.want == "" {
+			config, _ := os.ReadFile(filepath.Join(dir, "callbus.yaml"))
+			rig.Claim(t, "callbus.yaml without --data", string(config), fmt.Sprintf("data: %q\n", filepath.Join(dir, "data")))
 		}
 	}
 }

@@ -74,6 +74,9 @@ func (s *Setup) absolute() (err error) {
 			}
 		}
 	}
+	if err := s.unit().Check(); err != nil {
+		return err
+	}
 	_, port, err := net.SplitHostPort(s.HTTP)
 	if number, bad := strconv.Atoi(port); err != nil || bad != nil || number > 65535 {
 		return errors.New(s.Sayf("--http %s: want an address such as :8080", "--http %s: нужен адрес вида :8080", s.HTTP))
@@ -270,6 +273,9 @@ func (s *Setup) data(ctx context.Context) error {
 	text := s.Data
 	return s.fill(ctx, "data", s.Say("Folder for stored calls", "Папка для записанных звонков"), &text, func(text string) error {
 		path, err := filepath.Abs(text)
+		if err == nil {
+			err = UnitOptions{Data: path}.Check()
+		}
 		if err == nil {
 			err = writable(path)
 		}

@@ -174,6 +174,32 @@ func TestFlagsAndYesAskNothing(t *testing.T) {
 	}
 }
 
+// Bug: a line end in the folder's name made lines of their own in the unit, such as User=root.
+func TestNoNameMakesALineOfItsOwn(t *testing.T) {
+	s := onec(t)
+	for what, change := range map[string]func(*Setup){
+		"folder": func(s *Setup) { s.Dir += "/x\nUser=root" },
+		"data":   func(s *Setup) { s.Data += "\rExecStartPre=/bin/x" },
+		"user":   func(s *Setup) { s.ServiceUser += "\nUser=root" },
+	} {
+		setup, _ := newSetup(t, lang.English)
+		setup.Yes, setup.URL = true, s.URL()
+		dir := setup.Dir
+		change(setup)
+		if err := setup.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "control character") {
+			t.Errorf("%s: got %v", what, err)
+		}
+		setup.Dir = dir
+		if files := written(t, setup); len(files) != 0 {
+			t.Errorf("%s: written: %v", what, files)
+		}
+	}
+	setup, out := newSetup(t, lang.English, s.URL(), "callbus", secret, "", "", "/tmp/x\tUser=root", "", "")
+	if err := setup.Run(t.Context()); err != nil || !strings.Contains(out.String(), "control character") {
+		t.Errorf("an answer: %v, after\n%s", err, out)
+	}
+}
+
 func TestNothingIsReplacedWithoutAWord(t *testing.T) {
 	s := onec(t)
 	old := "# mine\n"

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // UnitOptions are what differs between the units of two offices.
@@ -13,6 +14,16 @@ type UnitOptions struct {
 	User            string
 	Data            string        // absolute; the one folder that Callbus writes to
 	Stop            time.Duration // how long a stop may take
+}
+
+// Check refuses what would begin a line of its own in the unit or in callbus.yaml.
+func (o UnitOptions) Check() error {
+	for _, word := range []string{o.Program, o.Config, o.User, o.Data} {
+		if strings.ContainsFunc(word, unicode.IsControl) {
+			return fmt.Errorf("%q: a control character stands in it", word)
+		}
+	}
+	return nil
 }
 
 // slack is what systemd waits beyond the time that a stop may take: it kills then.
