@@ -5,7 +5,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+	"testing/quick"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -95,5 +97,20 @@ func TestACommandLineIsSplitAsWindowsDoes(t *testing.T) {
 		if diff := cmp.Diff(want, farm.Runs(line, "")); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", line, diff)
 		}
+	}
+}
+
+func TestNoNumberChangesWhatStandsBeforeIt(t *testing.T) {
+	const signs = "\" \t\\\\--=ox@&|%^'+7я"
+	letters, before := []rune(signs), []string{farm.CallbusOnWindows, "send", "incoming", "--line=101", "--"}
+	if err := quick.Check(func(picks []uint8) bool {
+		number := ""
+		for _, n := range picks {
+			number += string(letters[int(n)%len(letters)])
+		}
+		argv := farm.Runs(strings.Join(before, " "), number)
+		return len(argv) >= len(before) && slices.Equal(argv[:len(before)], before)
+	}, &quick.Config{MaxCount: 20_000}); err != nil {
+		t.Error(err)
 	}
 }
