@@ -40,11 +40,12 @@ test: bin/gotestsum ## all tests that need only Go and gcc: what ships as it shi
 	cd test && CALLBUS_PEERS=skip ../$(TESTS) -- -count=1 ./...
 
 .PHONY: race
-race: ## all tests of both modules with the race detector, in random order
-	go test -race -shuffle=on work
+race: ## what ships with the race detector, in random order; and of the test module what has goroutines of its own
+	go test -race -shuffle=on ./...
+	cd test && go test -race -shuffle=on ./rig/... ./faults/... ./farm/load
 
 .PHONY: peers
-peers: ## tests against other people's software (PHP SOAP, xmllint, strace, Node); what is missing fails
+peers: ## tests against other people's software (PHP SOAP, xmllint, strace, curl, systemd, Node); what is missing fails
 	cd test && CALLBUS_PEERS=require go test ./peers/...
 
 .PHONY: faults

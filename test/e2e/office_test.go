@@ -116,7 +116,7 @@ func TestACommandWithoutABrokerSaysSo(t *testing.T) {
 	if err := p.Wait(); err == nil {
 		t.Error("callbus tail without a broker: got exit code 0, want a failure")
 	}
-	rig.Claim(t, "callbus tail without a broker", p.Log.String(), "cannot reach NATS", "is callbus running?")
+	rig.Claim(t, "callbus tail without a broker", p.Log.String(), "nobody answers at nats://", "does Callbus run?")
 }
 
 // In the office edition the broker stops with the adapter, so that a target can only be forgotten in the store itself.
@@ -133,7 +133,7 @@ func TestATargetIsForgottenInTheStoreOfAStoppedOffice(t *testing.T) {
 	if err := running.Wait(); err == nil {
 		t.Error("forget while the office runs: got exit code 0, want a refusal")
 	}
-	rig.Claim(t, "forget while the office runs", running.Log.String(), "another Callbus works in this data folder")
+	rig.Claim(t, "forget while the office runs", running.Log.String(), "Callbus works in ", "does not answer")
 	office.Signal(syscall.SIGTERM)
 	if err := office.Wait(); err != nil {
 		t.Fatal(err)
