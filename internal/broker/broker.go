@@ -39,6 +39,9 @@ type Broker struct {
 // them opened one store without any error (tried).
 var ErrLocked = errors.New("another Callbus works in this data folder")
 
+// Name is what the server calls itself: a NATS that is called otherwise is another process.
+const Name = "callbus"
+
 // Start opens the store in o.Dir and returns once clients can connect. Errors: ErrLocked, no room on the disk, an
 // address that is taken, a store that cannot be read.
 func Start(o Options) (*Broker, error) {
@@ -84,7 +87,7 @@ func start(o Options, lock *flock.Flock) (*Broker, error) {
 		return nil, err
 	}
 	opts := &server.Options{
-		ServerName: "callbus",
+		ServerName: Name,
 		DontListen: true,
 		NoSigs:     true,
 		JetStream:  true,

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
+
 	"github.com/callbus/callbus/internal/broker"
 	"github.com/callbus/callbus/internal/natstest"
 	"github.com/callbus/callbus/services/onec-adapter/onectest"
@@ -69,6 +71,40 @@ func TestTheDoctorPromisesNoDeliveryToATargetThatWasForgotten(t *testing.T) {
 	c.admin += "," + admin
 	rig.Run(t, callbusProgram(t), "targets", "forget", "main", "--data", c.data, "--nats", nats)
 	c.finds(fault{ids: "target-forgotten", en: "The target has been forgotten: no calls are kept for it", ru: "Получатель забыт: звонки для него не сохраняются"})
+}
+
+// startNATS is a NATS of its own, as an office may have it, and is none of ours.
+func startNATS(t *testing.T) (addr string) {
+	t.Helper()
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	if !s.ReadyForConnections(10 * time.Second) {
+		t.Fatal("NATS is not ready")
+	}
+	return s.Addr().String()
+}
+
+func TestTheDoctorFindsADeadIngest(t *testing.T) {
+	c := &clinic{t: t, data: t.TempDir(), phones: rig.FreeAddr(t), nats: "user:password@" + startNATS(t), admin: rig.FreeAddr(t)}
+	up := rig.Start(t, ingestProgram(t), "--nats", "nats://"+c.nats, "--store-max", "16MiB", "--http", c.phones, "--admin", c.admin)
+	up.Says("store.ready")
+	admin := rig.FreeAddr(t)
+	adapter := rig.Start(t, adapterProgram(t), "--nats", "nats://"+c.nats, "--onec-url", standin(t, onectest.Options{}).URL(), "--admin", admin)
+	adapter.Says("target.plan")
+	c.admin += "," + admin
+	if d := c.diagnose(); d.code != 0 || len(d.findings) > 0 {
+		t.Errorf("with both at work: got exit code %d and %+v, want none", d.code, d.findings)
+	}
+	up.Signal(syscall.SIGKILL)
+	_ = up.Wait()
+	c.finds(fault{ids: "ingest-silent", en: "FAULT  No ingest answers (" + strings.ReplaceAll(c.admin, ",", ", "), ru: "СБОЙ  ingest не отвечает ("})
+	adapter.Signal(syscall.SIGKILL)
+	_ = adapter.Wait()
+	c.finds(fault{ids: "admin-silent", en: "WARNING  No admin port answers", ru: "ВНИМАНИЕ  Служебный порт не отвечает"})
 }
 
 func TestTheDoctorFindsAStoreThatIsAway(t *testing.T) {

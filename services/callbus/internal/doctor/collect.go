@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/callbus/callbus/internal/broker"
 	"github.com/callbus/callbus/internal/call"
 	"github.com/callbus/callbus/internal/stream"
 )
@@ -52,7 +53,7 @@ func askAdmin(ctx context.Context, addr string) Admin {
 		}
 	}
 	if metrics, err := ask(ctx, addr, "/metrics"); err == nil {
-		a.Certificate = expires(metrics)
+		a.Certificate, a.Ingest = expires(metrics), strings.Contains(metrics, "\n"+ofIngest+" ")
 	}
 	return a
 }
@@ -66,6 +67,9 @@ func failing(answer string) (lines []string) {
 	}
 	return lines
 }
+
+// ofIngest is a metric that every ingest has from its start.
+const ofIngest = "callbus_store_room_bytes"
 
 var expiry = regexp.MustCompile(`^callbus_certificate_expires_seconds ([0-9.e+]+)$`)
 
@@ -102,6 +106,7 @@ func ask(ctx context.Context, addr, path string) (string, error) {
 
 // Collect looks at the streams. Errors: NATS.
 func (s *Seen) Collect(ctx context.Context, nc *nats.Conn) error {
+	s.Embedded = nc.ConnectedServerName() == broker.Name
 	var err error
 	s.Store, err = stream.Look(ctx, nc)
 	if errors.Is(err, stream.ErrNoCalls) {

@@ -48,6 +48,7 @@ type Seen struct {
 	NATS     string // where it was looked for
 	NATSAway bool   // nobody there
 	NoCalls  bool   // NATS is there, and no CALLS
+	Embedded bool   // the broker of an ingest or a callbus up, which is alive with it
 	Store    stream.Store
 
 	Phones   []stream.KnownPhone
@@ -64,6 +65,7 @@ type Admin struct {
 	Failing     []string          // of /readyz: "store: …"
 	Away        map[string]string // of /targets: target → why it takes nothing
 	Certificate time.Time         // when it expires; zero: there is none
+	Ingest      bool              // it takes phones' hits
 }
 
 // exam is one examination, and the language of its findings.

@@ -29,7 +29,7 @@ func well() Seen {
 		Store: stream.Store{Clock: now, Calls: stream.Fullness{Used: 1 << 20, Room: 16 << 20}, Last: 7,
 			Targets: []stream.Progress{{Target: "main", Worked: true}}},
 		Phones: []stream.KnownPhone{aPhone("001565aabb01", "101", 9)},
-		Admins: []Admin{{Addr: "127.0.0.1:9080", Answers: true, Away: map[string]string{}, Certificate: now.AddDate(0, 2, 0)}, {Addr: "127.0.0.1:9081"}},
+		Admins: []Admin{{Addr: "127.0.0.1:9080", Answers: true, Ingest: true, Away: map[string]string{}, Certificate: now.AddDate(0, 2, 0)}, {Addr: "127.0.0.1:9081"}},
 	}
 }
 
@@ -146,6 +146,9 @@ func TestEachFaultIsNamedAndNothingElse(t *testing.T) {
 		}, "nats-away"},
 		{"NATS without ingest", func(s *Seen) { *s = Seen{Now: now, NoCalls: true, Admins: s.Admins} }, "no-calls-stream"},
 		{"no admin port", func(s *Seen) { s.Admins = s.Admins[1:] }, "admin-silent"},
+		{"ingest does not answer, the adapter does", func(s *Seen) { s.Admins[0].Ingest = false }, "ingest-silent"},
+		{"the adapter alone answers, and NATS is that of an ingest", func(s *Seen) { s.Admins[0].Ingest, s.Embedded = false, true }, ""},
+		{"ingest is the second", func(s *Seen) { s.Admins[0].Ingest, s.Admins[1] = false, Admin{Answers: true, Ingest: true} }, ""},
 		{"a frozen store", func(s *Seen) {
 			s.Admins[0].Failing = []string{"store: JetStream stream '$G > CALLS' write error: write /data/nats/1.blk: no space left on device"}
 		}, "store-frozen"},
@@ -248,6 +251,35 @@ func TestWhatAProcessLacksIsSaidInTheReadersLanguage(t *testing.T) {
 		}
 		if _, why, _ := strings.Cut(failing, ": "); !strings.HasSuffix(Examine(s, lang.English)[0].What, ": "+why) {
 			t.Errorf("%s in English: got %s", failing, Examine(s, lang.English)[0].What)
+		}
+	}
+}
+
+func TestAnIngestThatNobodySeesMayBeDead(t *testing.T) {
+	adapterOnly := func(s *Seen) { s.Admins[0].Ingest = false }
+	nobody := func(s *Seen) { s.Admins = s.Admins[1:] }
+	lately := happened("1m incoming 101 001565aabb01 192.168.10.10 1")
+	for _, c := range []struct {
+		why   string
+		plant func(*Seen)
+		want  Level
+	}{
+		{"the adapter answers alone", adapterOnly, Fault},
+		{"the adapter answers alone, an hour after the last call", both(adapterOnly, happened("1h incoming 101 001565aabb01 192.168.10.10 1")), Fault},
+		{"a call has just come", both(adapterOnly, lately), Note},
+		{"a hit has just been refused", both(adapterOnly, func(s *Seen) {
+			s.Rejected = []stream.Rejection{{Time: ago(time.Minute), Status: 429, Addr: "192.168.10.66"}}
+		}), Note},
+		{"nobody answers", nobody, Warning},
+		{"nobody answers, a call has just come", both(nobody, lately), Note},
+		{"nobody answers, NATS is that of an ingest", both(nobody, func(s *Seen) { s.Embedded = true }), Note},
+	} {
+		s := well()
+		c.plant(&s)
+		found := Examine(s, lang.Russian)
+		i := slices.IndexFunc(found, func(f Finding) bool { return strings.HasSuffix(f.ID, "-silent") })
+		if i < 0 || found[i].Level != c.want {
+			t.Errorf("%s: got %+v, want %s", c.why, found, c.want)
 		}
 	}
 }
@@ -440,7 +472,7 @@ func TestTheAdminPortIsRead(t *testing.T) {
 		fmt.Fprint(w, "main: nobody listens: refused\n")
 	})
 	mux.HandleFunc("/metrics", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprint(w, "# HELP callbus_certificate_expires_seconds x\ncallbus_certificate_expires_seconds 1.7956e+09\n")
+		fmt.Fprint(w, "# HELP callbus_certificate_expires_seconds x\ncallbus_certificate_expires_seconds 1.7956e+09\n# HELP callbus_store_room_bytes x\ncallbus_store_room_bytes 1e+09\n")
 	})
 	server, older, stranger := httptest.NewServer(mux), httptest.NewServer(http.NotFoundHandler()), "127.0.0.1:1"
 	defer server.Close()
@@ -448,7 +480,7 @@ func TestTheAdminPortIsRead(t *testing.T) {
 	addr := func(s *httptest.Server) string { return strings.TrimPrefix(s.URL, "http://") }
 	want := []Admin{
 		{Addr: addr(server), Answers: true, Failing: []string{"nats: NATS is away", "store: frozen"},
-			Away: map[string]string{"main": "nobody listens: refused"}, Certificate: time.Unix(1795600000, 0)},
+			Away: map[string]string{"main": "nobody listens: refused"}, Certificate: time.Unix(1795600000, 0), Ingest: true},
 		{Addr: addr(older), Away: map[string]string{}},
 		{Addr: stranger, Away: map[string]string{}},
 	}

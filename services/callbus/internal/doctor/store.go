@@ -6,11 +6,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/callbus/callbus/internal/call"
 	"github.com/callbus/callbus/internal/stream"
 )
 
 const (
 	nearlyFull = 90 // per cent; the janitor has swept at 80 what could go
+	// lately is how long a hit shows that an ingest is alive.
+	lately = 2 * time.Minute
 	// skew is what two clocks may differ by: pop-ups and reports bear seconds, not minutes.
 	skew = time.Minute
 	// renewBy is when a certificate should have been renewed: Let's Encrypt's clients do it 30 days before its end.
@@ -32,10 +35,9 @@ func (x exam) process() (all []Finding) {
 				"В NATS нет потока CALLS: ingest с ним ещё не работал, звонки не сохраняются"),
 			Do: x.Say("Start ingest with this NATS, or name the right one with --nats", "Запустите ingest с этим NATS или укажите правильный адрес: --nats")})
 	case !answers:
-		all = append(all, Finding{ID: "admin-silent", Level: Note,
-			What: x.Sayf("No admin port answers (%s): whether 1C can be reached, and the certificate, could not be looked at",
-				"Служебный порт не отвечает (%s): доступность 1С и сертификат не проверены", strings.Join(x.admins(), ", ")),
-			Do: x.Say("Name it with --admin", "Укажите его адрес: --admin")})
+		all = append(all, x.adminSilent())
+	case !x.Embedded && !slices.ContainsFunc(x.Admins, func(a Admin) bool { return a.Ingest }):
+		all = append(all, x.ingestSilent())
 	}
 	for _, a := range x.Admins {
 		for _, failing := range a.Failing {
@@ -44,6 +46,45 @@ func (x exam) process() (all []Finding) {
 		all = append(all, x.certificate(a.Certificate)...)
 	}
 	return all
+}
+
+// adminSilent is a note where ingest must be alive all the same. With a NATS of its own all others may be dead.
+func (x exam) adminSilent() Finding {
+	f := Finding{ID: "admin-silent", Level: Note,
+		What: x.Sayf("No admin port answers (%s): whether 1C can be reached, and the certificate, could not be looked at",
+			"Служебный порт не отвечает (%s): доступность 1С и сертификат не проверены", strings.Join(x.admins(), ", ")),
+		Do: x.Say("Name it with --admin", "Укажите его адрес: --admin")}
+	if !x.Embedded && !x.heardLately() {
+		f.Level = Warning
+		f.What = x.Sayf("No admin port answers (%s): whether ingest and onec-adapter work at all could not be looked at",
+			"Служебный порт не отвечает (%s): работают ли вообще ingest и onec-adapter, не проверено", strings.Join(x.admins(), ", "))
+		f.Do = x.Say("Do they run? Start them; if they run elsewhere, name their admin ports with --admin",
+			"Запущены ли они? Запустите их, а если они на других машинах, укажите их служебные порты: --admin")
+	}
+	return f
+}
+
+// ingestSilent: others answer, and none of them takes calls. A hit that has just come shows that one does, out of our sight.
+func (x exam) ingestSilent() Finding {
+	f := Finding{ID: "ingest-silent", Level: Fault,
+		What: x.Sayf("No ingest answers (%s): phones reach nobody, their calls are lost", "ingest не отвечает (%s): телефонам некому сообщать, звонки теряются",
+			strings.Join(x.admins(), ", ")),
+		Do: x.Say("Start ingest, and read the last lines of its log. If it runs elsewhere, name its admin port with --admin",
+			"Запустите ingest и прочтите последние строки его журнала. Если он на другой машине, укажите его служебный порт: --admin")}
+	if x.heardLately() {
+		f.Level = Note
+		f.What = x.Sayf("ingest takes calls, but its admin port is none of these: %s", "ingest принимает звонки, но его служебного порта нет среди этих: %s",
+			strings.Join(x.admins(), ", "))
+		f.Do = x.Say("Name it with --admin", "Укажите его адрес: --admin")
+	}
+	return f
+}
+
+// heardLately reports whether an ingest has taken, or refused, a hit in the last minutes.
+func (x exam) heardLately() bool {
+	is := func(t time.Time) bool { return x.Now.Sub(t).Abs() < lately }
+	return slices.ContainsFunc(x.Calls, func(e call.Event) bool { return is(e.Time) }) ||
+		slices.ContainsFunc(x.Rejected, func(r stream.Rejection) bool { return is(r.Time) })
 }
 
 func (x exam) admins() (addrs []string) {
