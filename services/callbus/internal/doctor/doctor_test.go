@@ -284,6 +284,22 @@ func TestAnIngestThatNobodySeesMayBeDead(t *testing.T) {
 	}
 }
 
+func TestAPhoneThatHasJustCalledIsNotSaidToBeUnknown(t *testing.T) {
+	s := well()
+	happened("1s incoming 101 001565aabb01 192.168.10.10 1")(&s)
+	s.Phones = nil // the book is written every two seconds
+	for l, want := range map[lang.Lang]string{
+		lang.English: "All is well. The phone book has no entry yet: a phone that calls is in it within some seconds\n",
+		lang.Russian: "Всё в порядке. В книге телефонов пока пусто: позвонивший телефон появится в ней через несколько секунд\n",
+	} {
+		var out strings.Builder
+		Print(&out, Examine(s, l), s, l)
+		if got := out.String(); got != want {
+			t.Errorf("%s: got %s, want %s", l, got, want)
+		}
+	}
+}
+
 func TestADayOffIsANote(t *testing.T) {
 	s := well()
 	both(heardLast(30*time.Hour, 40), office(20*time.Hour))(&s)

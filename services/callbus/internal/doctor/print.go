@@ -18,7 +18,10 @@ func Print(w io.Writer, all []Finding, s Seen, l lang.Lang) {
 		fmt.Fprintf(w, "%s  %s\n", mark(f.Level, l), f.What)
 		fmt.Fprintf(w, "   → %s [%s]\n", f.Do, f.ID)
 	}
-	if Healthy(all) {
+	if Healthy(all) && len(s.Phones) == 0 {
+		fmt.Fprintln(w, l.Say("All is well. The phone book has no entry yet: a phone that calls is in it within some seconds",
+			"Всё в порядке. В книге телефонов пока пусто: позвонивший телефон появится в ней через несколько секунд"))
+	} else if Healthy(all) {
 		fmt.Fprintln(w, l.Sayf("All is well. Phones known: %d, refused hits since %s: %d", "Всё в порядке. Известно телефонов: %d, отказов с %s: %d",
 			len(s.Phones), s.Since.Local().Format("2006-01-02 15:04"), len(s.Rejected)))
 	}
