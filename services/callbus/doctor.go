@@ -111,6 +111,7 @@ func (x *examination) history(ctx context.Context, nc *nats.Conn, seen doctor.Se
 
 // say prints the findings, and what is known of the line that was asked for.
 func (x *examination) say(seen doctor.Seen, told []doctor.Told) (code int, err error) {
+	whole := seen
 	found := doctor.Examine(seen, *x.tongue)
 	if x.about != "" {
 		seen.Phones = phonesOf(seen.Phones, x.about)
@@ -132,7 +133,7 @@ func (x *examination) say(seen doctor.Seen, told []doctor.Told) (code int, err e
 		}
 		doctor.PrintLine(os.Stdout, x.about, told, *x.tongue)
 	}
-	doctor.Print(os.Stdout, found, seen, *x.tongue)
+	doctor.Print(os.Stdout, found, whole, *x.tongue)
 	return code, nil
 }
 

@@ -281,6 +281,13 @@ var faults = []fault{
 	{name: "a line without faults", ids: "", code: 0, word: "101",
 		plant: func(c *clinic) { c.hits("incoming", "answered", "ended") },
 		en:    "main: delivered OK", ru: "main: передано OK"},
+	{name: "the first line of a phone that has two", ids: "", code: 0, word: "101",
+		plant: func(c *clinic) {
+			c.hits("incoming", "ended")
+			c.hit("yealink", "incoming", "acc=102")
+			c.hit("yealink", "ended", "acc=102")
+		},
+		en: "All is well. Phones known: 1", ru: "Всё в порядке. Известно телефонов: 1"},
 	{name: "a phone that is asked for by its MAC", ids: "", code: 0, word: "00:15:65:AA:BB:01",
 		plant: func(c *clinic) { c.hits("incoming", "answered", "ended") },
 		en:    "main: delivered OK", ru: "Телефон 001565aabb01, последние события:"},
