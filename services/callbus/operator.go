@@ -165,8 +165,8 @@ func (l *line) findKey() error {
 		}
 	}
 	if l.creds == "" && !l.guest && !strings.Contains(l.url, "@") {
-		return errors.New(l.tongue.Sayf("there is no key in %s: name the folder of callbus up with --data, or the key with --nats-creds",
-			"в папке %s нет ключа: назовите папку данных callbus up флагом --data или сам ключ флагом --nats-creds", l.folder))
+		return errors.New(l.tongue.Sayf("Callbus has not worked in %s: there is no nats.creds. Name its folder with --data, or that file with --nats-creds",
+			"в папке %s Callbus ещё не работал: нет файла nats.creds. Назовите его папку данных флагом --data или сам файл флагом --nats-creds", l.folder))
 	}
 	return nil
 }
