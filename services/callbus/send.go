@@ -1,6 +1,7 @@
 package callbus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -74,7 +75,7 @@ func (s *sending) run(event string, flags []string) int {
 		return s.fail(err)
 	}
 	answer, err := handset.Send(context.Background(), s.to, hit)
-	s.tell(hit, answer, err)
+	s.tell(call.EventType(event), hit, answer, err)
 	if err != nil || answer.Status != http.StatusOK {
 		return 1
 	}
@@ -160,7 +161,7 @@ func tells(v *provision.Vendor) string {
 
 // tell prints what went out, what came back and what that means. A token is not shown: what is printed here is what people
 // paste where they ask for help.
-func (s *sending) tell(h provision.Hit, a handset.Answer, err error) {
+func (s *sending) tell(is call.EventType, h provision.Hit, a handset.Answer, err error) {
 	target := h.Target
 	if s.token != "" {
 		target = strings.Replace(target, s.token, "***", 1)
@@ -178,6 +179,6 @@ func (s *sending) tell(h provision.Hit, a handset.Answer, err error) {
 	if a.Body != "" {
 		fmt.Fprintln(s.out, a.Body)
 	}
-	meaning := s.lang.Of(handset.Meaning(a, err))
-	fmt.Fprintln(s.out, strings.NewReplacer("trace LINE", "trace "+s.line, "trace ЛИНИЯ", "trace "+s.line).Replace(meaning))
+	known := strings.NewReplacer("trace LINE", "trace "+s.line, "trace ЛИНИЯ", "trace "+s.line, "new MAC", "new "+cmp.Or(s.mac, "MAC"))
+	fmt.Fprintln(s.out, known.Replace(s.lang.Of(handset.Meaning(is, a, err))))
 }

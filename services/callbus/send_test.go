@@ -24,7 +24,7 @@ func TestSendSaysWhatWentOutAndWhatTheAnswerMeans(t *testing.T) {
 		{[]string{"incoming", "--vendor", "yealink", "--line", "101", "--remote", "+74951230001", "--token", "/p/hall.secret"}, 0,
 			[]string{"GET /p/***/yealink/incoming?line=101&remote=sip:+74951230001@pbx HTTP/1.1\n", "200 OK, ", "callbus trace 101"}},
 		{[]string{"answered", "--vendor", "polycom", "--line", "101", "--mac", "0004F2-000001", "--lang", "ru"}, 1,
-			[]string{"POST /polycom?line=101 HTTP/1.1\n<PolycomIPPhone>", "<MACAddress>0004f2000001<", "401 Unauthorized", "a token is needed\n", "callbus token list"}},
+			[]string{"POST /polycom?line=101 HTTP/1.1\n<PolycomIPPhone>", "<MACAddress>0004f2000001<", "401 Unauthorized", "a token is needed\n", "callbus token new 0004F2-000001"}},
 	} {
 		var out, notes bytes.Buffer
 		s := newSending(&out, &notes)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/callbus/callbus/internal/call"
 	"github.com/callbus/callbus/services/onec-adapter/internal/deliver"
 	"github.com/callbus/callbus/services/onec-adapter/internal/onec"
 	"github.com/callbus/callbus/services/onec-adapter/internal/soap"
@@ -106,6 +107,12 @@ func troubleOf(t Target, err error) *Trouble {
 		trouble.Why = "the operation " + mapping.Operation + " " + mapping.Reason
 	}
 	return trouble
+}
+
+// Takes reports whether 1C is told of such events at all; the others stay on the bus.
+func Takes(t call.EventType) bool {
+	_, takes := onec.EventNumber(t)
+	return takes
 }
 
 // Meanings are the phrases that reasons begin with, in Trouble.Why, in the log and in what becomes of events: whoever speaks

@@ -19,8 +19,10 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/callbus/callbus/internal/call"
 	"github.com/callbus/callbus/services/callbus/internal/lang"
 	"github.com/callbus/callbus/services/callbus/internal/provision"
+	onecadapter "github.com/callbus/callbus/services/onec-adapter"
 )
 
 // Answer is what came back.
@@ -98,8 +100,8 @@ var meanings = map[int]lang.Text{
 		Ru: "Callbus не может это использовать; причина строкой выше. Настоящий телефон с таким адресом получил бы тот же отказ.",
 	},
 	http.StatusUnauthorized: {
-		En: "Callbus asks for a token, and there was none: --token TOKEN. callbus token list prints what each phone has.",
-		Ru: "Callbus требует ключ, а его нет: --token КЛЮЧ. Ключи телефонов показывает callbus token list.",
+		En: "Callbus asks for a token, and there was none: --token TOKEN. callbus token new MAC prints this phone's; it is the same each time.",
+		Ru: "Callbus требует ключ, а его нет: --token КЛЮЧ. Ключ этого телефона покажет callbus token new MAC, он каждый раз один и тот же.",
 	},
 	http.StatusForbidden: {
 		En: "The door is shut: the token is wrong or expired, or it is not for this line, this MAC or this address (phones.csv), or --allow does not name the address. Which of these, says the log of Callbus: call.refused, reason.",
@@ -120,6 +122,10 @@ var meanings = map[int]lang.Text{
 }
 
 var (
+	kept = lang.Text{
+		En: "The event is on disk. 1C is not told of such events; taps on NATS are (callbus tail).",
+		Ru: "Событие записано на диск. В 1С такие события не отправляются, их видно в NATS (callbus tail).",
+	}
 	foreign = lang.Text{
 		En: "Callbus does not answer like this: something else seems to listen at this address.",
 		Ru: "Callbus так не отвечает: похоже, по этому адресу слушает другая программа.",
@@ -146,13 +152,15 @@ var (
 	}
 )
 
-// Meaning says in plain words what an answer means, or what it means that there was none.
-func Meaning(a Answer, err error) lang.Text {
+// Meaning says in plain words what an answer to an event means, or what it means that there was none.
+func Meaning(is call.EventType, a Answer, err error) lang.Text {
 	var (
 		name        *net.DNSError
 		certificate *tls.CertificateVerificationError
 	)
 	switch {
+	case err == nil && a.Status == http.StatusOK && !onecadapter.Takes(is):
+		return kept
 	case err == nil:
 		if m, known := meanings[a.Status]; known {
 			return m

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/callbus/callbus/internal/call"
 	"github.com/callbus/callbus/services/callbus/internal/lang"
 	"github.com/callbus/callbus/services/callbus/internal/provision"
 )
@@ -70,16 +71,16 @@ func TestWhatWentWrongIsSaidInPlainWords(t *testing.T) {
 		"http://" + deaf.Addr().String(): broken,
 		"http://nobody.invalid":          unnamed,
 	} {
-		if a, err := Send(context.Background(), to, provision.Hit{Method: "GET", Target: "/"}); err == nil || Meaning(a, err) != want {
-			t.Errorf("%s: %v means %q, want %q", to, err, Meaning(a, err).En, want.En)
+		if a, err := Send(context.Background(), to, provision.Hit{Method: "GET", Target: "/"}); err == nil || Meaning(call.Incoming, a, err) != want {
+			t.Errorf("%s: %v means %q, want %q", to, err, Meaning(call.Incoming, a, err).En, want.En)
 		}
 	}
 	ctx, cancel := context.WithDeadline(context.Background(), time.Now().Add(-time.Second))
 	defer cancel()
-	if _, err := Send(ctx, gone.URL, provision.Hit{}); Meaning(Answer{}, err) != silent {
-		t.Errorf("%v means %q", err, Meaning(Answer{}, err).En)
+	if _, err := Send(ctx, gone.URL, provision.Hit{}); Meaning(call.Incoming, Answer{}, err) != silent {
+		t.Errorf("%v means %q", err, Meaning(call.Incoming, Answer{}, err).En)
 	}
-	if Meaning(Answer{}, os.ErrDeadlineExceeded) != silent || Meaning(Answer{Status: 302}, nil) != foreign {
+	if Meaning(call.Incoming, Answer{}, os.ErrDeadlineExceeded) != silent || Meaning(call.Incoming, Answer{Status: 302}, nil) != foreign {
 		t.Error("a silence or a redirect has no words")
 	}
 }
@@ -87,9 +88,21 @@ func TestWhatWentWrongIsSaidInPlainWords(t *testing.T) {
 // docs/wire.md §1 has the statuses that a phone can meet; a broken head is not one that this phone sends.
 func TestEveryStatusThatAPhoneCanMeetHasItsWords(t *testing.T) {
 	for _, status := range []int{200, 400, 401, 403, 404, 429, 503} {
-		m := Meaning(Answer{Status: status}, nil)
+		m := Meaning(call.Incoming, Answer{Status: status}, nil)
 		if m == foreign || m.En == "" || m.Ru == "" {
 			t.Errorf("%d: %+v", status, m)
 		}
+	}
+}
+
+func TestOnlyWhat1CIsToldOfIsOnItsWayToIt(t *testing.T) {
+	for is, on := range map[call.EventType]bool{call.Incoming: true, call.Rejected: true, call.Held: false, call.Registered: false} {
+		m := Meaning(is, Answer{Status: 200}, nil)
+		if strings.Contains(m.En, "on its way to 1C") != on || strings.Contains(m.Ru, "отправлено в 1С") != on {
+			t.Errorf("%s: %+v", is, m)
+		}
+	}
+	if m := Meaning(call.Held, Answer{Status: 503}, nil); m == kept {
+		t.Error("a refused event is said to be on disk")
 	}
 }
