@@ -143,7 +143,7 @@ func (p *provisioning) office() (o provision.Office, err error) {
 			"не задан --url: адрес, по которому телефоны видят Callbus, например http://192.168.10.5:8080"))
 	}
 	o.URL = p.url
-	if err := o.Check(); err != nil {
+	if err := o.Check(*p.lang); err != nil {
 		return o, fmt.Errorf("--url: %w", err)
 	}
 	switch p.dialFrom {

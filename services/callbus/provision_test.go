@@ -194,6 +194,7 @@ func TestProvisionRefusesWhatMakesNoSense(t *testing.T) {
 	for want, args := range map[string][]string{
 		"want a vendor, one of akuvox": {"nokia"},
 		"--url is missing":             {"yealink"},
+		"want http:// in front":        {"yealink", "--url", "192.0.2.2:8080"},
 		"nothing more":                 {"yealink", "--url", "http://c/p/x"},
 		"is no IP address":             {"yealink", "--url", "http://c", "--dial-from", "c"},
 		"named twice":                  {"yealink", "--url", "http://c", "--phone", "001565aabbcc=101", "--phone", "00:15:65:AA:BB:CC=102"},

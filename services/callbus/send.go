@@ -145,7 +145,7 @@ func (s *sending) hit(is call.EventType) (h provision.Hit, err error) {
 		phone.MAC = named.MAC
 	}
 	office := provision.Office{URL: s.to}
-	if err := office.Check(); err != nil {
+	if err := office.Check(*s.lang); err != nil {
 		return h, fmt.Errorf("--to: %w", err)
 	}
 	return vendor.Hit(office, phone, is, provision.Call{Remote: s.remote, Name: s.name})

@@ -74,7 +74,7 @@ func TestSendRefusesWhatNoPhoneWouldSay(t *testing.T) {
 		"One of boot registered":                             {"rejected", "--vendor", "snom", "--line", "1"},
 		"--line is missing":                                  {"incoming"},
 		"is no MAC":                                          {"incoming", "--line", "1", "--mac", "hall"},
-		"want http://HOST:PORT":                              {"incoming", "--line", "1", "--to", "callbus"},
+		"want http:// in front":                              {"incoming", "--line", "1", "--to", "192.0.2.2:8080"},
 		"--remote: a control character":                      {"incoming", "--line", "1", "--remote", "1\r\nX: y"},
 		"--name: a control character":                        {"incoming", "--line", "1", "--name", "1\nX: y"},
 		"--token: a control character":                       {"incoming", "--line", "1", "--token", "1\nX"},

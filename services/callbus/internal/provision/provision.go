@@ -122,7 +122,10 @@ func Find(name string) *Vendor {
 var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$`)
 
 // Check reads the address of ingest: http or https, a host, nothing behind it that a phone would have to keep.
-func (o Office) Check() error {
+func (o Office) Check(l lang.Lang) error {
+	if !strings.Contains(o.URL, "://") { // what url.Parse says of a bare address only a programmer understands
+		return fmt.Errorf(l.Say("%.100q: want http:// in front", "%.100q: впереди нужно http://"), o.URL)
+	}
 	u, err := url.Parse(o.URL)
 	if err != nil {
 		return fmt.Errorf("%.100q: %w", o.URL, err)
@@ -130,9 +133,9 @@ func (o Office) Check() error {
 	ip, notIP := netip.ParseAddr(u.Hostname())
 	switch {
 	case u.Scheme != "http" && u.Scheme != "https", notIP != nil && !hostName.MatchString(u.Hostname()), notIP == nil && ip.Zone() != "":
-		return fmt.Errorf("%.100q: want http://HOST:PORT", o.URL)
+		return fmt.Errorf(l.Say("%.100q: want http://HOST:PORT", "%.100q: нужно http://HOST:PORT"), o.URL)
 	case u.Path != "" && u.Path != "/", u.RawQuery != "", u.Fragment != "", u.User != nil:
-		return fmt.Errorf("%.100q: want http://HOST:PORT and nothing more", o.URL)
+		return fmt.Errorf(l.Say("%.100q: want http://HOST:PORT and nothing more", "%.100q: нужно http://HOST:PORT и ничего больше"), o.URL)
 	}
 	return nil
 }

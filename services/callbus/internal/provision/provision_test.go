@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/callbus/callbus/internal/call"
+	"github.com/callbus/callbus/services/callbus/internal/lang"
 )
 
 var update = flag.Bool("update", false, "write testdata anew; then read every line that has changed against the vendors' documents")
@@ -109,7 +110,7 @@ func TestNoURLIsLongerThanThePhoneKeeps(t *testing.T) {
 
 func TestTheAddressOfCallbusIsAHostAndAPort(t *testing.T) {
 	for _, good := range []string{"http://callbus", "http://10.0.0.2:8080", "https://[fd00::1]:8443/", "http://call_bus-1.office:80"} {
-		if err := (Office{URL: good}).Check(); err != nil {
+		if err := (Office{URL: good}).Check(lang.English); err != nil {
 			t.Errorf("%s: %v", good, err)
 		}
 	}
@@ -117,8 +118,14 @@ func TestTheAddressOfCallbusIsAHostAndAPort(t *testing.T) {
 		"", "callbus:8080", "ftp://callbus", "http://", "http://:8080", "http://a/b", "http://a?b", "http://u:p@a", "http://a b",
 		"http://a&b", `http://a"b`, "http://[fe80::1%25eth0]:80", "http://телефон", "http://-a",
 	} {
-		if err := (Office{URL: bad}).Check(); err == nil {
+		if err := (Office{URL: bad}).Check(lang.English); err == nil {
 			t.Errorf("%q is taken for an address", bad)
+		}
+	}
+	for _, bare := range []string{"192.0.2.2:8080", "callbus:8080", "callbus", ""} {
+		en, ru := (Office{URL: bare}).Check(lang.English), (Office{URL: bare}).Check(lang.Russian)
+		if en == nil || ru == nil || !strings.Contains(en.Error(), "want http:// in front") || !strings.Contains(ru.Error(), "впереди нужно http://") {
+			t.Errorf("%q: %v, %v", bare, en, ru)
 		}
 	}
 	if got := (Office{URL: "http://10.0.0.2:8080"}).Address(); got != netip.MustParseAddr("10.0.0.2") {
