@@ -393,12 +393,15 @@ func (p *provisioning) tell(v *provision.Vendor, o provision.Office, sets []set)
 	}
 }
 
+// tellDial says who may make the phones dial. What is printed are URLs alone: no key of it allows anything.
 func (p *provisioning) tellDial(v *provision.Vendor, o provision.Office) {
 	switch {
 	case !v.Dials():
 		p.note("click-to-dial: %s", "звонок по щелчку: %s", p.lang.Of(v.Dial))
+	case p.print:
 	case o.DialFrom.IsValid():
-		p.note("click-to-dial: allowed from %s only", "звонок по щелчку: разрешён только с %s", o.DialFrom)
+		p.note("click-to-dial: the file allows dialling by command from %s only; not wanted: --dial-from none",
+			"звонок по щелчку: файл разрешает набор по команде, только с %s; не нужно: --dial-from none", o.DialFrom)
 	default:
 		p.note("click-to-dial: left as it is; --dial-from ADDRESS allows it from there only", "звонок по щелчку: не тронут; --dial-from АДРЕС разрешит его только оттуда")
 	}

@@ -73,7 +73,7 @@ func TestTheVendorOfPhonesCSVSelectsItsRows(t *testing.T) {
 			t.Errorf("%s holds a token and has the mode %v", name, info.Mode())
 		}
 	}
-	for _, part := range []string{`x1, "Yelink", is none of ours`, "001565aabbcd: it has several lines", "merge these keys", "each phone has its own", "allowed from 10.0.0.2 only"} {
+	for _, part := range []string{`x1, "Yelink", is none of ours`, "001565aabbcd: it has several lines", "merge these keys", "each phone has its own", "from 10.0.0.2 only; not wanted: --dial-from none"} {
 		if !strings.Contains(notes, part) {
 			t.Errorf("want %q in the notes\n%s", part, notes)
 		}
@@ -155,7 +155,7 @@ func TestWhatIsPastedIsPrinted(t *testing.T) {
 	dir := t.TempDir()
 	shared := put(t, filepath.Join(dir, "shared"), "abcdefghijklmnop\n")
 	code, out, notes := provisioned(t, dir, "yealink", "--url", "http://callbus.office:8080", "--print", "--shared-token-file", shared)
-	if code != 0 || !strings.Contains(notes, "Features → Action URL") || !strings.Contains(notes, "--dial-from ADDRESS") {
+	if code != 0 || !strings.Contains(notes, "Features → Action URL") {
 		t.Errorf("exit code %d: %s", code, notes)
 	}
 	if !strings.Contains(out, "Call Remote Canceled     http://callbus.office:8080/p/abcdefghijklmnop/yealink/ended?mac=$mac&acc=$active_user&") {
@@ -163,6 +163,29 @@ func TestWhatIsPastedIsPrinted(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "out")); err == nil {
 		t.Error("files were written")
+	}
+}
+
+// What is printed has no key that allows it, so nothing is said of it, unless the phone has a page for it.
+func TestClickToDialIsSpokenOfWhereItIsWritten(t *testing.T) {
+	for _, c := range []struct {
+		args     []string
+		says     string
+		inTheKey bool
+	}{
+		{[]string{"yealink"}, "the file allows dialling by command from 10.0.0.2 only; not wanted: --dial-from none", true},
+		{[]string{"yealink", "--dial-from", "none"}, "left as it is", false},
+		{[]string{"yealink", "--print"}, "", false},
+		{[]string{"akuvox", "--print"}, "on the web page", false},
+	} {
+		dir := t.TempDir()
+		code, out, notes := provisioned(t, dir, append(c.args, "--url", "http://10.0.0.2:8080", "--phone", "001565aabbcc=101")...)
+		if code != 0 || strings.Contains(notes, "click-to-dial") != (c.says != "") || !strings.Contains(notes, c.says) {
+			t.Errorf("%q: exit code %d, want %q in\n%s", c.args, code, c.says, notes)
+		}
+		if text, err := os.ReadFile(filepath.Join(dir, "out", "001565aabbcc.cfg")); strings.Contains(out+string(text), "limit_ip") != c.inTheKey {
+			t.Errorf("%q: %v, the key is there: %v", c.args, err, !c.inTheKey)
+		}
 	}
 }
 
