@@ -296,7 +296,7 @@ var faults = []fault{
 		en:    "No phone with the MAC 001565aabb09 has ever called", ru: "Телефон с MAC 001565aabb09 ещё ни разу не обращался"},
 	{name: "a Callbus that was killed", ids: "nats-away", code: 1,
 		plant: func(c *clinic) { c.up.Signal(syscall.SIGKILL); _ = c.up.Wait() },
-		en:    "Is Callbus running?", ru: "Запущен ли Callbus?"},
+		en:    "Callbus is not running", ru: "Callbus не запущен"},
 	{name: "an admin port that is somewhere else", ids: "admin-silent", code: 0,
 		plant: func(c *clinic) { c.admin = rig.FreeAddr(c.t) },
 		en:    "No admin port answers", ru: "Служебный порт не отвечает"},

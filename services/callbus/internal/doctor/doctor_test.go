@@ -255,6 +255,55 @@ func TestWhatAProcessLacksIsSaidInTheReadersLanguage(t *testing.T) {
 	}
 }
 
+// Advice names only what an admin with nothing but the program has.
+func TestAdviceIsWhatTheAdminCanDo(t *testing.T) {
+	hit := func(status int, why, query string) func(*Seen) {
+		return func(s *Seen) {
+			s.Rejected = []stream.Rejection{{Time: now, Status: status, Reason: why, Addr: "192.168.10.66", Query: query}}
+		}
+	}
+	noBody := func(s *Seen) {
+		*s = Seen{Now: now, Since: now, NATSAway: true, Admins: []Admin{{Addr: "127.0.0.1:9080"}}}
+	}
+	for _, c := range []struct {
+		why    string
+		plant  func(*Seen)
+		en, ru string
+	}{
+		{"no token", hit(401, "a token is needed", "mac=00:15:65:aa:bb:77"), "callbus token new 001565aabb77 prints it", "печатает callbus token new 001565aabb77,"},
+		{"a wrong token", hit(403, "wrong token", "mac=001565aabb77"), "callbus token new 001565aabb77 prints it", "печатает callbus token new 001565aabb77,"},
+		{"a wrong token of who knows whom", hit(403, "wrong token", ""), "callbus token new MAC prints it", "печатает callbus token new MAC,"},
+		{"of a phone that is known by its address", func(s *Seen) {
+			hit(403, "wrong token", "")(s)
+			s.Rejected[0].Addr = "192.168.10.10"
+		}, "callbus token new 001565aabb01", "callbus token new 001565aabb01"},
+		{"another's token", hit(403, "this token is another phone's: the URL has another mac", "mac=001565aabb77"), "copied from another phone", "скопирован с другого телефона"},
+		{"another line", hit(403, "this token may not speak for this line", ""), "the column line of the file", "столбец line в файле"},
+		{"another address", hit(403, "this token is not for this address", ""), "the column allow of the file", "столбец allow в файле"},
+		{"no line", hit(400, "no line: one of line, acc, local or mac is needed", ""), "line=101", "line=101"},
+		{"no such event", hit(404, "no such dialect or event", ""), "/yealink/incoming", "/yealink/incoming"},
+		{"something else", hit(400, "a body must be a form", ""), "callbus provision VENDOR --print", "callbus provision ПРОИЗВОДИТЕЛЬ --print"},
+		{"an unfilled number", with(func(p *stream.KnownPhone) {
+			p.Events[call.Incoming] = stream.SeenEvent{Count: 9, Last: p.Last, Unfilled: []string{"remote"}}
+		}), "callbus provision yealink --print", "callbus provision yealink --print"},
+		{"nobody there", noBody, "callbus up --config callbus.yaml", "callbus up --config callbus.yaml"},
+		{"NATS is away from a process that runs", both(noBody, func(s *Seen) { s.Admins[0].Answers = true }), "Start NATS.", "Запустите NATS."},
+	} {
+		s := well()
+		c.plant(&s)
+		for l, want := range map[lang.Lang]string{lang.English: c.en, lang.Russian: c.ru} {
+			if found := Examine(s, l); len(found) != 1 || !strings.Contains(found[0].Do, want) {
+				t.Errorf("%s, %s: got %+v, want %s", c.why, l, found, want)
+			}
+		}
+	}
+	for l, want := range map[lang.Lang]string{lang.English: "even 404, means that Callbus is reached", lang.Russian: "даже 404, значит, что связь есть"} {
+		if got := Unheard("103", Seen{}, l); len(got) != 1 || !strings.Contains(got[0].Do, want) {
+			t.Errorf("a line that was never heard, %s: got %+v, want %s", l, got, want)
+		}
+	}
+}
+
 func TestAnIngestThatNobodySeesMayBeDead(t *testing.T) {
 	adapterOnly := func(s *Seen) { s.Admins[0].Ingest = false }
 	nobody := func(s *Seen) { s.Admins = s.Admins[1:] }

@@ -66,15 +66,15 @@ func (x exam) refused(k refusal, last stream.Rejection, n int) Finding {
 	switch k.id {
 	case "token-missing":
 		f.What = x.Sayf("%s sends hits without a token, and is refused (401): %s", "%s обращается без ключа и получает 401: %s", who, tail)
-		f.Do = x.Say("Put /p/TOKEN between port and path of every URL of that phone (callbus token list prints it), or serve it without: --token-optional",
-			"Вставьте /p/КЛЮЧ между портом и путём во все URL телефона (его печатает callbus token list) или пускайте без ключа: --token-optional")
+		f.Do = x.Sayf("Put /p/TOKEN between port and path of every URL of that phone. %s. Or serve it without: --token-optional",
+			"Вставьте /p/КЛЮЧ между портом и путём во все URL телефона. %s. Или пускайте без ключа: --token-optional", x.token(k))
 	case "token-wrong":
 		f.What = x.Sayf("%s sends a wrong token, and is refused (403): %s", "%s шлёт неверный ключ и получает 403: %s", who, tail)
-		f.Do = x.Say("Copy its token anew (callbus token list): a slip of the hand, or a secret that was rotated",
-			"Скопируйте ключ заново (callbus token list): в нём опечатка, или секрет сменили (rotate)")
+		f.Do = x.Sayf("Copy its token anew: a slip of the hand, or a secret that was rotated. %s",
+			"Скопируйте ключ заново: в нём опечатка, или секрет сменили (rotate). %s", x.token(k))
 	case "token-foreign":
 		f.What = x.Sayf("%s has a token that is not for it (%s): %s", "%s: чужой ключ (%s): %s", who, x.reason(last.Reason), tail)
-		f.Do = x.Say("Each phone has its own token; compare MAC, line and address with phones.csv", "У каждого телефона свой ключ; сверьте MAC, линию и адрес с phones.csv")
+		f.Do = x.foreign(k, last.Reason)
 	case "address-refused":
 		f.What = x.Sayf("%s calls from an address that --allow does not name (403): %s", "%s обращается с адреса, которого нет в --allow (403): %s", who, tail)
 		f.Do = x.Say("If it is one of your phones, add its network to --allow", "Если это ваш телефон, добавьте его сеть в --allow")
@@ -87,9 +87,47 @@ func (x exam) refused(k refusal, last stream.Rejection, n int) Finding {
 		f.Level = Warning
 		f.What = x.Sayf("%s sends hits that make no sense (%d: %s): %s. The last: %s", "%s шлёт непонятные обращения (%d: %s): %s. Последнее: %s",
 			who, last.Status, x.reason(last.Reason), tail, urlOf(last))
-		f.Do = x.Say("Mend that URL in the phone: README, \"Connect the phones\"", "Исправьте этот URL в телефоне: README, раздел о настройке телефонов")
+		f.Do = x.unusable(last.Reason)
 	}
 	return f
+}
+
+// token says how to get the token of a phone.
+func (x exam) token(k refusal) string {
+	mac := k.mac
+	if p, known := x.phoneBehind(k); known {
+		mac = p.MAC
+	}
+	return x.Sayf("callbus token new %s prints it, the same each time; a token that all phones share stands in the file of --shared-token-file",
+		"Его печатает callbus token new %s, каждый раз один и тот же; общий ключ записан в файле --shared-token-file", cmp.Or(mac, "MAC"))
+}
+
+// foreign is what to do about a token that its phone may not use so.
+func (x exam) foreign(k refusal, why string) string {
+	switch {
+	case strings.HasPrefix(why, "this token may not speak for this line"):
+		return x.Say("The file of --phones gives that phone other lines. Mend the line in its URLs, or the column line of the file",
+			"В файле --phones за этим телефоном записаны другие линии. Исправьте линию в его URL или столбец line в файле")
+	case strings.HasPrefix(why, "this token is not for this address"):
+		return x.Say("The file of --phones lets that phone call from other addresses only. If it has moved, mend the column allow of the file",
+			"В файле --phones этому телефону разрешены другие адреса. Если он переехал, исправьте столбец allow в файле")
+	}
+	return x.Sayf("Each phone has its own token: this one was copied from another phone, or the URL has a wrong mac. %s",
+		"У каждого телефона свой ключ: этот скопирован с другого телефона, или в URL неверный mac. %s", x.token(k))
+}
+
+// unusable is what to do about a URL that makes no sense.
+func (x exam) unusable(why string) string {
+	switch {
+	case strings.HasPrefix(why, "no line"):
+		return x.Say("Add the line to that URL in the phone: line=101, say, or the phone's own variable for it",
+			"Допишите в этот URL телефона линию: например line=101 или переменную телефона с его номером")
+	case strings.HasPrefix(why, "no such"):
+		return x.Say("Mend that URL in the phone: its path is the vendor and the event, such as /yealink/incoming. callbus provision VENDOR --print shows them all",
+			"Исправьте этот URL в телефоне: путь состоит из производителя и события, например /yealink/incoming. Все URL показывает callbus provision ПРОИЗВОДИТЕЛЬ --print")
+	}
+	return x.Say("Compare that URL in the phone with what callbus provision VENDOR --print shows",
+		"Сверьте этот URL в телефоне с тем, что показывает callbus provision ПРОИЗВОДИТЕЛЬ --print")
 }
 
 // urlOf is what can be said of the URL of a refused hit.

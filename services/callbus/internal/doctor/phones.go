@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -150,8 +151,8 @@ func (x exam) unfilled(p stream.KnownPhone) (Finding, bool) {
 	return Finding{ID: "unfilled", Level: Warning,
 		What: x.Sayf("%s does not fill in who calls: %s came with the placeholder itself", "%s не подставляет номер: вместо значения пришла сама переменная: %s",
 			x.name(p), strings.Join(where, ", ")),
-		Do: x.Say("This vendor calls the variable by another name: see README, \"Connect the phones\", or the phone's manual",
-			"У этого производителя переменная называется иначе: смотрите README или руководство к телефону"),
+		Do: x.Sayf("This vendor calls the variable by another name: callbus provision %s --print shows the right URLs",
+			"У этого производителя переменная называется иначе: верные URL показывает callbus provision %s --print", cmp.Or(p.Vendor, x.Say("VENDOR", "ПРОИЗВОДИТЕЛЬ"))),
 	}, len(where) > 0
 }
 

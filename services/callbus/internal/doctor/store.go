@@ -24,11 +24,15 @@ const (
 func (x exam) process() (all []Finding) {
 	answers := slices.ContainsFunc(x.Admins, func(a Admin) bool { return a.Answers })
 	switch {
-	case x.NATSAway:
+	case x.NATSAway && answers:
 		all = append(all, Finding{ID: "nats-away", Level: Fault,
 			What: x.Sayf("NATS at %s does not answer, and no process says that it is ready", "NATS по адресу %s не отвечает, и ни один процесс не готов к работе", x.NATS),
-			Do: x.Say("Is Callbus running? Start it, and read the last lines of its log. If NATS has another address: --nats",
-				"Запущен ли Callbus? Запустите его и прочтите последние строки журнала. Если у NATS другой адрес: --nats")})
+			Do:   x.Say("Start NATS. If it has another address: --nats URL", "Запустите NATS. Если у него другой адрес: --nats URL")})
+	case x.NATSAway:
+		all = append(all, Finding{ID: "nats-away", Level: Fault,
+			What: x.Sayf("Callbus is not running, or works in another folder: nobody answers at %s", "Callbus не запущен или работает в другой папке: по адресу %s никто не отвечает", x.NATS),
+			Do: x.Say("Start it: callbus up --config callbus.yaml. If it runs in another folder: --data FOLDER; with a NATS of your own: --nats URL",
+				"Запустите его: callbus up --config callbus.yaml. Если он работает в другой папке: --data ПАПКА; если NATS отдельный: --nats URL")})
 	case x.NoCalls:
 		all = append(all, Finding{ID: "no-calls-stream", Level: Fault,
 			What: x.Say("NATS has no stream CALLS: no ingest has ever worked on it, so no call is stored",
