@@ -1,6 +1,8 @@
 package callbus
 
 import (
+	"bufio"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -13,7 +15,11 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"golang.org/x/term"
+
 	"github.com/callbus/callbus/internal/config"
+	"github.com/callbus/callbus/services/callbus/internal/lang"
+	"github.com/callbus/callbus/services/callbus/internal/setup"
 	"github.com/callbus/callbus/services/ingest"
 )
 
@@ -31,7 +37,10 @@ type tokens struct {
 	data, secret string
 	phones       string        // of list
 	shared       string        // of new
-	grace        time.Duration // of rotate
+	grace        time.Duration // of rotate, as is all below
+	yes          bool
+	lang         *lang.Lang
+	asker        *setup.Asker // nil: nobody is there to be asked
 }
 
 func token(args []string) int {
@@ -48,7 +57,7 @@ func token(args []string) int {
 		t.fs.StringVar(&t.phones, "phones", "", "CSV file of the phones; their ids are listed where none are given")
 		work = t.list
 	case "rotate":
-		t.fs.DurationVar(&t.grace, "grace", defaultGrace, "how long tokens made so far are still taken")
+		t.rotateFlags()
 		work = t.rotate
 	default:
 		fmt.Fprintln(os.Stderr, "callbus token: want new ID…, list or rotate")
@@ -57,13 +66,22 @@ func token(args []string) int {
 	return t.run(args, work)
 }
 
+func (t *tokens) rotateFlags() {
+	t.fs.DurationVar(&t.grace, "grace", defaultGrace, "how long tokens made so far are still taken")
+	t.fs.BoolVar(&t.yes, "yes", false, "do not ask first")
+	t.lang = lang.Flag(t.fs)
+	if term.IsTerminal(int(os.Stdin.Fd())) {
+		t.asker = &setup.Asker{Out: os.Stderr, In: bufio.NewReader(os.Stdin)}
+	}
+}
+
 // run parses the flags behind the ids, works, and returns the exit code.
 func (t *tokens) run(args []string, work func(ids []string) error) int {
 	n := slices.IndexFunc(args, func(s string) bool { return strings.HasPrefix(s, "-") })
 	if n < 0 {
 		n = len(args)
 	}
-	switch err := config.Parse(t.fs, args[n:], "CALLBUS"); {
+	switch err := config.Parse(t.fs, args[n:], "CALLBUS", new(office).fileFlags()); {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case err != nil:
@@ -219,18 +237,51 @@ func (t *tokens) rotate(ids []string) error {
 	if err != nil {
 		return err
 	}
+	if err := t.sure(); err != nil {
+		return err
+	}
 	if secrets, err = secrets.Rotate(t.grace); err != nil {
 		return err
 	}
 	if err := ingest.WriteTokenSecrets(t.secret, secrets); err != nil {
 		return err
 	}
-	fmt.Fprintf(t.out, "%s has a new secret; a running Callbus takes it up by itself within a second.\n", t.secret)
+	t.tellRotated(secrets)
+	return nil
+}
+
+func (t *tokens) tellRotated(secrets ingest.TokenSecrets) {
+	fmt.Fprintln(t.out, t.lang.Sayf("%s has a new secret; a running Callbus takes it up by itself within a second.",
+		"В %s новый секрет; работающий Callbus подхватит его сам в течение секунды.", t.secret))
 	if len(secrets) == 1 {
-		fmt.Fprintln(t.out, "Tokens made so far are refused from now on. callbus token list prints the new ones: put them into the phones.")
+		fmt.Fprintln(t.out, t.lang.Say("Tokens made so far are refused from now on. callbus token new MAC prints a phone's new one, callbus token list --phones phones.csv all: put them into the phones.",
+			"Прежние ключи с этой минуты не принимаются. Новый ключ телефона покажет callbus token new MAC, все сразу callbus token list --phones phones.csv: внесите их в телефоны."))
+		return
+	}
+	fmt.Fprintln(t.out, t.lang.Sayf("callbus token new MAC prints a phone's new token, callbus token list --phones phones.csv all: put them into the phones before %s.\n"+
+		"Until then the old ones are taken too; in the log, token_expires marks the hits that still have one.",
+		"Новый ключ телефона покажет callbus token new MAC, все сразу callbus token list --phones phones.csv: внесите их в телефоны до %s.\n"+
+			"До тех пор принимаются и прежние; в журнале обращения с ними отмечены словом token_expires.", day(secrets[1].Until)))
+}
+
+// sure asks before every phone of the office has to be touched: the command sounds as if it only looked.
+func (t *tokens) sure() error {
+	if t.yes {
 		return nil
 	}
-	fmt.Fprintf(t.out, "callbus token list prints the new tokens: put them into the phones before %s. Until then the old ones are taken too;\n"+
-		"in the log, token_expires marks the hits that still have one.\n", day(secrets[1].Until))
-	return nil
+	if t.asker == nil {
+		return errors.New(t.lang.Say("all phones will need new tokens, and nobody is here to be asked: --yes",
+			"всем телефонам понадобятся новые ключи, а спросить некого: укажите --yes"))
+	}
+	t.asker.Lang = *t.lang
+	question := t.lang.Say("all phones need new tokens now, the old ones are refused at once. Go on?",
+		"всем телефонам нужны новые ключи сейчас, прежние перестанут действовать сразу. Продолжить?")
+	if t.grace > 0 {
+		question = t.lang.Sayf("all phones need new tokens by %s. Go on?", "всем телефонам нужны новые ключи до %s. Продолжить?", day(time.Now().Add(t.grace)))
+	}
+	yes, err := t.asker.Sure(context.Background(), question)
+	if err == nil && !yes {
+		err = errors.New(t.lang.Say("nothing is changed", "ничего не изменено"))
+	}
+	return err
 }

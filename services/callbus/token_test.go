@@ -1,14 +1,19 @@
 package callbus
 
 import (
+	"bufio"
 	"bytes"
 	"flag"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/callbus/callbus/services/callbus/internal/lang"
+	"github.com/callbus/callbus/services/callbus/internal/setup"
 )
 
 // known is a file of secrets whose tokens are known (they are from Python's hmac module).
@@ -18,7 +23,8 @@ const known = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8 made 2026-11-22T11:28
 func newTokens(t *testing.T, secrets string) (x *tokens, out, notes *bytes.Buffer) {
 	t.Helper()
 	out, notes = &bytes.Buffer{}, &bytes.Buffer{}
-	x = &tokens{fs: flag.NewFlagSet("callbus token", flag.ContinueOnError), out: out, notes: notes}
+	english := lang.English
+	x = &tokens{fs: flag.NewFlagSet("callbus token", flag.ContinueOnError), out: out, notes: notes, lang: &english, yes: true}
 	x.secret = filepath.Join(t.TempDir(), "data", secretsFile)
 	if secrets == "" {
 		return x, out, notes
@@ -114,6 +120,44 @@ func TestRotateMakesAnotherTokenAndKeepsTheOldSecret(t *testing.T) {
 	x.grace = 0
 	if code := x.run(nil, x.rotate); code != 0 || !strings.Contains(out.String(), "refused from now on") {
 		t.Errorf("without grace: exit code %d: %s %s", code, out, notes)
+	}
+}
+
+// A curious word must not start the clock for every phone of an office.
+func TestRotateAsksFirst(t *testing.T) {
+	for _, c := range []struct {
+		answer string
+		grace  time.Duration
+		lang   lang.Lang
+		code   int
+		asks   string
+		says   string
+	}{
+		{"y\n", defaultGrace, lang.English, 0, "all phones need new tokens by " + day(time.Now().Add(defaultGrace))[:10], ""},
+		{"да\n", 0, lang.Russian, 0, "прежние перестанут действовать сразу. Продолжить? (д/н) [н]: ", ""},
+		{"\n", defaultGrace, lang.English, 1, "Go on? (y/n) [n]: ", "nothing is changed"},
+		{"n\n", defaultGrace, lang.Russian, 1, "новые ключи до", "ничего не изменено"},
+		{"", defaultGrace, lang.English, 1, "Go on?", "--yes"},
+	} {
+		x, _, notes := newTokens(t, known)
+		var asked bytes.Buffer
+		x.yes, x.grace, x.lang = false, c.grace, &c.lang
+		x.asker = &setup.Asker{Out: &asked, In: bufio.NewReader(strings.NewReader(c.answer))}
+		code := x.run(nil, x.rotate)
+		if code != c.code || !strings.Contains(asked.String(), c.asks) || !strings.Contains(notes.String(), c.says) {
+			t.Errorf("%q: exit code %d, asked %q, then %q", c.answer, code, &asked, notes)
+		}
+		if text := read(t, x.secret); (text == known) != (c.code != 0) {
+			t.Errorf("%q: the secrets are %q", c.answer, text)
+		}
+	}
+}
+
+func TestRotateIsRefusedWhereNobodyCanBeAsked(t *testing.T) {
+	x, _, notes := newTokens(t, known)
+	x.yes, x.grace = false, defaultGrace
+	if code := x.run(nil, x.rotate); code != 1 || !strings.Contains(notes.String(), "--yes") || read(t, x.secret) != known {
+		t.Errorf("exit code %d: %s", code, notes)
 	}
 }
 

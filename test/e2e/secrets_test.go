@@ -394,7 +394,7 @@ func TestTokensAreRotatedWhileThePhonesCall(t *testing.T) {
 		t.Errorf("without a token: got %d, want 401", got)
 	}
 
-	rig.Claim(t, "callbus token rotate", rig.Run(t, program, "token", "rotate", "--data", data), "callbus token list", "before")
+	rig.Claim(t, "callbus token rotate", rig.Run(t, program, "token", "rotate", "--yes", "--lang", "en", "--data", data), "callbus token list", "before")
 	list := rig.Run(t, program, "token", "list", ringer, "--data", data)
 	rig.Claim(t, "callbus token list", list, "are taken until")
 	two := ""
@@ -410,6 +410,6 @@ func TestTokensAreRotatedWhileThePhonesCall(t *testing.T) {
 	rig.Accepted(t, phones, one+hit)
 	in.Says("token_expires")
 
-	rig.Run(t, program, "token", "rotate", "--data", data, "--grace", "0")
+	rig.Run(t, program, "token", "rotate", "--yes", "--data", data, "--grace", "0")
 	rig.Until(t, "the old token to be refused", func() (any, bool) { got := rig.Hit(t, phones, one+hit); return got, got == 403 })
 }

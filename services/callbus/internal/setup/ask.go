@@ -61,8 +61,8 @@ func (a *Asker) secret(ctx context.Context, question string) (config.Secret, err
 	return config.Secret(answer), err
 }
 
-// yes asks whether; the empty answer is no.
-func (a *Asker) yes(ctx context.Context, question string) (bool, error) {
+// Sure asks whether; the empty answer is no.
+func (a *Asker) Sure(ctx context.Context, question string) (bool, error) {
 	answer, err := a.ask(ctx, question+a.Say(" (y/n)", " (д/н)"), a.Say("n", "н"), func(string) error { return nil })
 	first, _, _ := strings.Cut(strings.ToLower(answer), " ")
 	switch first {

@@ -209,11 +209,11 @@ func (s *Setup) mend(ctx context.Context, t *onecadapter.Trouble) (settled bool,
 
 // anyway asks what to do about a 1C that cannot answer at the moment.
 func (s *Setup) anyway(ctx context.Context) (settled bool, err error) {
-	again, err := s.yes(ctx, s.Say("Ask 1C again?", "Спросить 1С ещё раз?"))
+	again, err := s.Sure(ctx, s.Say("Ask 1C again?", "Спросить 1С ещё раз?"))
 	if again || err != nil {
 		return false, err
 	}
-	if settled, err = s.yes(ctx, s.Say("Go on without having asked it?", "Продолжить без проверки?")); err == nil && !settled {
+	if settled, err = s.Sure(ctx, s.Say("Go on without having asked it?", "Продолжить без проверки?")); err == nil && !settled {
 		err = ErrStopped
 	}
 	return settled, err
@@ -335,7 +335,7 @@ func (s *Setup) write(ctx context.Context) error {
 		if s.Yes {
 			return errors.New(s.Sayf("%s: there already; --force replaces it", "%s: уже есть; заменить: --force", list))
 		}
-		replace, err := s.yes(ctx, s.Sayf("%s: there already. Replace?", "%s: уже есть. Заменить?", list))
+		replace, err := s.Sure(ctx, s.Sayf("%s: there already. Replace?", "%s: уже есть. Заменить?", list))
 		if err != nil {
 			return err
 		}
