@@ -51,7 +51,7 @@ func (x exam) targets() (all []Finding) {
 func (x exam) away(target, why string) Finding {
 	f := Finding{ID: "onec-away", Level: Fault, Target: target,
 		What: x.Sayf("1C (target %s) takes no calls: %s", "1С (получатель %s) не принимает звонки: %s", target, reason.In(x.Lang, why)),
-		Do:   x.Say("What the words mean: docs/operations.md, \"What 1C says\"", "Что значит эта причина: docs/operations.md, раздел «What 1C says»")}
+		Do:   x.cure(why)}
 	if x.NATSAway || x.NoCalls {
 		return f
 	}
@@ -64,7 +64,7 @@ func (x exam) away(target, why string) Finding {
 		return f
 	}
 	f.What += x.Sayf(". They wait in the store: %d", ". Ждут в хранилище: %d", x.Store.Targets[i].Waiting)
-	f.Do = x.Say("Nothing is lost, they are delivered once 1C is back. ", "Ничего не потеряно: звонки уйдут, когда 1С вернётся. ") + f.Do
+	f.Do = x.Say("Nothing is lost, they are delivered once this is mended. ", "Ничего не потеряно: звонки уйдут, когда это исправят. ") + f.Do
 	return f
 }
 
