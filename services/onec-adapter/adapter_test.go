@@ -17,6 +17,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rs/zerolog"
 
+	"github.com/callbus/callbus/internal/admin"
 	"github.com/callbus/callbus/internal/call"
 	"github.com/callbus/callbus/internal/natstest"
 	"github.com/callbus/callbus/internal/stream"
@@ -137,6 +138,26 @@ func TestAnAdapterStartsWithout1CAndLooksAgain(t *testing.T) {
 	eventually(t, "the event reaches 1C", func() bool { return len(s.Calls()) == 1 })
 	if !strings.Contains(a.log.String(), "moi_nomer") {
 		t.Errorf("the log does not print the mapping:\n%s", a.log)
+	}
+}
+
+func TestA1CThatDiedIsKnownBeforeACallFails(t *testing.T) {
+	t.Parallel()
+	server := natstest.Start(t)
+	server.Declared()
+	s, monitor := standin(t, onectest.Options{}), admin.New(admin.Options{})
+	o := single(s.URL(), 1)
+	o.Monitor = monitor
+	a := run(t, server, o)
+	eventually(t, "1C is described", func() bool { return strings.Contains(a.log.String(), "target.plan") })
+	s.Close()
+	eventually(t, "/targets says that nobody listens", func() bool {
+		got := httptest.NewRecorder()
+		monitor.Handler().ServeHTTP(got, httptest.NewRequest(http.MethodGet, "/targets", nil))
+		return got.Code == http.StatusServiceUnavailable && strings.Contains(got.Body.String(), "nobody listens at this address")
+	})
+	if calls := s.Calls(); len(calls) != 0 {
+		t.Errorf("1C was called: %v", calls)
 	}
 }
 

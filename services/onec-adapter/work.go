@@ -31,6 +31,7 @@ type work struct {
 	*service
 	target    Target
 	client    *onec.Client
+	probe     probe
 	log       zerolog.Logger
 	deliverer atomic.Pointer[deliver.Deliverer]
 	trouble   atomic.Pointer[string] // why 1C could not be described the last time
@@ -42,7 +43,7 @@ func newWork(s *service, t Target) (*work, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &work{service: s, target: t, client: client, log: s.Log.With().Str("target", t.Name).Logger()}
+	w := &work{service: s, target: t, client: client, probe: probe{alive: client.Alive}, log: s.Log.With().Str("target", t.Name).Logger()}
 	s.metrics.watch(t.Name, w.away)
 	return w, nil
 }
@@ -56,12 +57,15 @@ func (w *work) away() bool {
 	return shut
 }
 
-// there is an error that says why the target takes nothing. 1C's own words may hold a number.
-func (w *work) there(context.Context) error {
+// there is an error that says why the target takes nothing, or would not: where no call has failed, 1C is asked. 1C's own
+// words may hold a number.
+func (w *work) there(ctx context.Context) error {
 	var why string
 	if d := w.deliverer.Load(); d != nil {
 		if shut, last := d.Shut(); shut {
 			why = last
+		} else if err := w.probe.ask(ctx); err != nil {
+			why = err.Error()
 		}
 	} else if trouble := w.trouble.Load(); trouble != nil {
 		why = *trouble

@@ -260,6 +260,9 @@ var faults = []fault{
 	{name: "1C is switched off", ids: "onec-away", code: 1,
 		plant: func(c *clinic) { c.onec.Close(); c.hits("registered", "missed") },
 		en:    "1C (target main) takes no calls", ru: "1С (получатель main) не принимает звонки"},
+	{name: "1C is switched off, and no call has tried it", ids: "onec-away", code: 1,
+		plant: func(c *clinic) { c.onec.Close() },
+		en:    "nobody listens at this address", ru: "по этому адресу никто не отвечает"},
 	{name: "1C refuses a call", ids: "dead-letters", code: 1,
 		plant: func(c *clinic) {
 			c.onec.Behave(onectest.Always(onectest.Fault("Деление на 0")))
