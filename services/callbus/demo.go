@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/callbus/callbus/internal/program"
+	"github.com/callbus/callbus/services/callbus/internal/lang"
 	"github.com/callbus/callbus/services/onec-adapter/onectest"
 )
 
@@ -60,7 +61,7 @@ func (o *office) stopStandin(context.Context) error  { return o.standin.Close() 
 
 // welcome says where phones are to call, and in the demo plays a call through.
 func (o *office) welcome(context.Context) error {
-	fmt.Print(urlsToPaste(o.phones, o.ingest.Access.AsksForTokens(), o.demo))
+	fmt.Print(urlsToPaste(lang.Environment(), o.phones, o.ingest.Access.AsksForTokens(), o.demo))
 	if !o.demo {
 		return nil
 	}
@@ -107,22 +108,30 @@ var yealinkEvents = []struct{ field, event string }{
 }
 
 // urlsToPaste are the action URLs for this machine.
-func urlsToPaste(phones net.Addr, tokens, demo bool) string {
+func urlsToPaste(l lang.Lang, phones net.Addr, tokens, demo bool) string {
 	var b strings.Builder
 	base := "http://" + net.JoinHostPort(boundTo(phones, ownAddress), port(phones))
+	fmt.Fprintln(&b, l.Say("\nCallbus is up.", "\nCallbus запущен."))
 	if tokens {
 		base += "/p/TOKEN"
-		fmt.Fprint(&b, "\nIn place of /p/TOKEN each phone has its own: callbus token new MAC prints it.\n")
+		fmt.Fprintln(&b, l.Say("\nIn place of /p/TOKEN each phone has its own: callbus token new MAC prints it.",
+			"\nВместо /p/TOKEN у каждого телефона своё: его покажет callbus token new MAC."))
 	}
-	fmt.Fprint(&b, "\nCallbus is up. Paste into a Yealink (Features > Action URL):\n\n")
-	b.WriteString(yealinkURLs(base))
-	fmt.Fprint(&b, "\nPhones that are set up for checkphone.php need only a new host (event: 1 incoming, 2 answered, 3 outgoing, 4 ended):\n\n")
+	b.WriteString(intoPhones(l, base))
+	fmt.Fprintf(&b, "\n%s\n\n", l.Say("Phones that are set up for checkphone.php need only a new host (event: 1 incoming, 2 answered, 3 outgoing, 4 ended):",
+		"Телефонам, настроенным на checkphone.php, нужен только новый адрес сервера (event: 1 входящий, 2 ответ, 3 исходящий, 4 завершён):"))
 	fmt.Fprintf(&b, "  %s/checkphone.php?event=1&p1=$remote&p2=$display_local\n\n", base)
 	if demo {
-		fmt.Fprintf(&b, "Try it yourself:\n\n  curl 'http://%s/checkphone.php?event=1&p1=sip:74951234567@operatorsip.ru&p2=101'\n\n",
-			net.JoinHostPort(boundTo(phones, localhost), port(phones)))
+		fmt.Fprintf(&b, "%s\n\n  curl 'http://%s/checkphone.php?event=1&p1=sip:74951234567@operatorsip.ru&p2=101'\n\n",
+			l.Say("Try it yourself:", "Попробуйте сами:"), net.JoinHostPort(boundTo(phones, localhost), port(phones)))
 	}
 	return b.String()
+}
+
+// intoPhones says what is to be pasted, and where.
+func intoPhones(l lang.Lang, base string) string {
+	return fmt.Sprintf("\n%s\n\n%s", l.Say("Into the phones (a Yealink: Features > Action URL; for others and for many phones: callbus provision list):",
+		"В телефоны (Yealink: Features > Action URL; другие модели и сразу много телефонов: callbus provision list):"), yealinkURLs(base))
 }
 
 // yealinkURLs has a line for each field of a Yealink's web page.

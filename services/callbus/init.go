@@ -112,8 +112,7 @@ func (f *first) next() error {
 	}
 	fmt.Printf("\n%s\n\n  %s%s service install --config %s\n", say("Or for good, so that it starts with this machine:",
 		"Или службой, чтобы запускался вместе с машиной:"), sudo, callbus, file)
-	fmt.Printf("\n%s\n\n%s\n", say("Into the phones (a Yealink: Features > Action URL; for others and for many phones: callbus provision list):",
-		"В телефоны (Yealink: Features > Action URL; другие модели и сразу много телефонов: callbus provision list):"), yealinkURLs(base))
+	fmt.Println(intoPhones(*f.tongue, base))
 	fmt.Printf("%s\n\n  %s trace 101 --data %s\n", say("After the first call, what became of it:", "После первого звонка — что с ним стало:"), callbus, paste(f.Data))
 	return nil
 }

@@ -102,6 +102,7 @@ type Program struct {
 func Start(t testing.TB, path string, args ...string) *Program {
 	t.Helper()
 	p := &Program{t: t, cmd: exec.Command(path, args...), Out: &Text{}, Log: &Text{}, ended: make(chan struct{})}
+	p.cmd.Env = english()
 	p.cmd.Stdout, p.cmd.Stderr = p.Out, p.Log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // strace and its child go together
 	if err := p.cmd.Start(); err != nil {
@@ -162,10 +163,15 @@ func (p *Program) Says(text string) {
 
 func (p *Program) written() string { return p.Out.String() + p.Log.String() }
 
+// english is the environment of programs: what tests wait for is written in it, whatever this machine speaks.
+func english() []string { return append(os.Environ(), "LC_ALL=C") }
+
 // Run runs a program to its end and returns what it wrote; a failure ends the test.
 func Run(t testing.TB, path string, args ...string) string {
 	t.Helper()
-	out, err := exec.CommandContext(Context(t), path, args...).CombinedOutput()
+	cmd := exec.CommandContext(Context(t), path, args...)
+	cmd.Env = english()
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s %s: %v\n%s", filepath.Base(path), strings.Join(args, " "), err, out)
 	}

@@ -21,10 +21,13 @@ const (
 
 // Flag adds --lang to a flag set. Without it the language is the environment's.
 func Flag(fs *flag.FlagSet) *Lang {
-	l := environment(os.Getenv, runtime.GOOS)
+	l := Environment()
 	fs.Var(&l, "lang", "language of the answers, ru or en; default from LANG")
 	return &l
 }
+
+// Environment is the environment's language.
+func Environment() Lang { return environment(os.Getenv, runtime.GOOS) }
 
 // environment is the language of LC_ALL, LC_MESSAGES or LANG, the first that is set. Windows sets none, and our users
 // there read Russian first.
