@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -205,6 +206,16 @@ var faults = []fault{
 	{name: "a wrong token", flags: []string{"--shared-token-file", "FILES/shared"}, ids: "token-wrong", code: 1,
 		plant: func(c *clinic) { c.hit("p/0123456789abcdef0123/yealink", "incoming", "") },
 		en:    "sends a wrong token, and is refused (403): hits 1", ru: "шлёт неверный ключ и получает 403"},
+	{name: "a wrong token that was mended", flags: []string{"--shared-token-file", "FILES/shared"}, ids: "token-wrong", code: 0,
+		plant: func(c *clinic) {
+			token, err := os.ReadFile(filepath.Join(c.files, "shared"))
+			if err != nil {
+				c.t.Fatal(err)
+			}
+			c.hit("p/0123456789abcdef0123/yealink", "incoming", "")
+			c.hit("p/"+strings.TrimSpace(string(token))+"/yealink", "incoming", "")
+		},
+		en: "NOTE  Mended, accepted since", ru: "К СВЕДЕНИЮ  Уже исправлено, принимается с"},
 	{name: "no token", flags: []string{"--shared-token-file", "FILES/shared"}, ids: "token-missing", code: 1,
 		plant: func(c *clinic) { c.hits("incoming", "ended") },
 		en:    "The phone at 127.0.0.1 (001565aabb01, Go-http-client/1.1) sends hits without a token, and is refused (401): hits 2", ru: "обращается без ключа и получает 401: обращений 2"},

@@ -19,7 +19,7 @@ type refusal struct{ id, addr, mac, reason string }
 
 // door looks at the hits that were refused: one finding for each trouble, phone and reason.
 func (x exam) door() (all []Finding) {
-	last, count := map[refusal]stream.Rejection{}, map[refusal]int{}
+	hits := map[refusal][]stream.Rejection{}
 	for _, r := range x.Rejected {
 		if r.Time.Before(x.Since) {
 			continue
@@ -28,15 +28,23 @@ func (x exam) door() (all []Finding) {
 		if k.id == "hits-unusable" {
 			k.reason = r.Reason
 		}
-		last[k] = r
-		count[k]++
+		hits[k] = append(hits[k], r)
 	}
-	named := map[string]int{}
-	for _, k := range slices.SortedFunc(maps.Keys(count), func(a, b refusal) int {
-		return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(count[b], count[a]), cmp.Compare(a.addr, b.addr), cmp.Compare(a.mac, b.mac), cmp.Compare(a.reason, b.reason))
+	type group struct {
+		id    string
+		level Level
+	}
+	named := map[group]int{}
+	for _, k := range slices.SortedFunc(maps.Keys(hits), func(a, b refusal) int {
+		return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(len(hits[b]), len(hits[a])), cmp.Compare(a.addr, b.addr), cmp.Compare(a.mac, b.mac), cmp.Compare(a.reason, b.reason))
 	}) {
-		if named[k.id]++; named[k.id] <= mostRefused {
-			all = append(all, x.refused(k, last[k], count[k]))
+		f := x.refused(k, hits[k][len(hits[k])-1], len(hits[k]))
+		if since := x.mended(k, hits[k]); !since.IsZero() {
+			f = x.past(f, since)
+		}
+		g := group{f.ID, f.Level} // what is mended takes no room from what is not
+		if named[g]++; named[g] <= mostRefused {
+			all = append(all, f)
 		}
 	}
 	return all
