@@ -90,6 +90,7 @@ func TestEachFaultIsNamedAndNothingElse(t *testing.T) {
 		{"calls, and no end", counts(map[call.EventType]int{call.Incoming: 9, call.Answered: 4}), "no-end"},
 		{"calls, and no end: only a few so far", counts(map[call.EventType]int{call.Incoming: 4}), ""},
 		{"calls, and no end any more", lastEnd(9, 9, time.Hour, 10), "no-end"},
+		{"an end that is not in the book yet", both(lastEnd(9, 9, time.Hour, 10), happened("9m ended 101 001565aabb01 192.168.10.10 1")), ""},
 		{"no end any more: only a few so far", lastEnd(9, 9, time.Hour, 9), ""},
 		{"500 calls and one end, long ago", lastEnd(500, 1, 60*24*time.Hour, 0), "no-end"},
 		{"500 calls and one end, yesterday", lastEnd(500, 1, 24*time.Hour, 0), ""},

@@ -82,6 +82,11 @@ func (x exam) noEnd(p stream.KnownPhone) (Finding, bool) {
 		return f, calls(p) >= enoughCalls
 	}
 	end := latest(p, call.Ended, call.Missed, call.Rejected, call.Transferred)
+	for _, e := range x.of(p) { // the book is written every two seconds, and lags behind the calls
+		if slices.Contains([]call.EventType{call.Ended, call.Missed, call.Rejected, call.Transferred}, e.Type) && e.Time.After(end) {
+			end = e.Time
+		}
+	}
 	f.What = x.Sayf("%s tells of calls, but for %s of no end any more (ended, missed or rejected): in 1C the calls stay open",
 		"%s сообщает о звонках, но уже %s — ни разу об окончании (ended, missed, rejected): в 1С звонки не закрываются", x.name(p), x.span(x.Now.Sub(end)))
 	rare := calls(p) >= enoughSince*ends(p) && latest(p, call.Incoming, call.Outgoing).Sub(end) > longAgo
