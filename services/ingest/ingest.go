@@ -186,7 +186,7 @@ func (s *service) disconnect(context.Context) error {
 func (s *service) openFront(context.Context) error {
 	l, err := net.Listen("tcp", s.HTTP)
 	if err != nil {
-		return fmt.Errorf("listen for phones: %w", err)
+		return fmt.Errorf("listen for phones: %w (taken by another program, the web server of 1C say? Choose another port with --http, and in the phones)", err)
 	}
 	if s.https, err = s.listenHTTPS(); err != nil {
 		_ = l.Close()
