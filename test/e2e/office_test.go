@@ -149,5 +149,5 @@ func TestACommandWithoutItsKeySaysSo(t *testing.T) {
 	if err := p.Wait(); err == nil {
 		t.Error("callbus dead list without a key: got exit code 0, want a failure")
 	}
-	rig.Claim(t, "callbus dead list without a key", p.Log.String(), "there is no key", "--nats-creds")
+	rig.Claim(t, "callbus dead list without a key", p.Log.String(), "there is no nats.creds", "--nats-creds")
 }

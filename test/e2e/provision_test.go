@@ -62,7 +62,7 @@ func TestAPhoneIsSetUpAndItsCallsReach1C(t *testing.T) {
 		flags []string
 		want  string
 	}{
-		{append([]string{"--line", "101"}, to...), "callbus token list"},
+		{append([]string{"--line", "101"}, to...), "callbus token new"},
 		{append([]string{"--line", "102", "--token", template[2]}, to...), "403 Forbidden"},
 		{[]string{"--line", "101", "--to", "http://" + rig.FreeAddr(t), "--lang", "ru"}, "никто не слушает"},
 	} {
