@@ -106,7 +106,7 @@ func cutHost(s string) (user, host string) {
 	if at < 0 {
 		return s, ""
 	}
-	host = cutAny(s[at+1:], ";?> \t")
+	host = cutAny(s[at+1:], ";?<> \t")
 	if more := strings.LastIndexByte(host, '@'); more >= 0 {
 		at += more + 1
 		host = host[more+1:]
