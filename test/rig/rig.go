@@ -6,6 +6,7 @@ package rig
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -46,16 +47,20 @@ func Until(t testing.TB, what string, look func() (seen any, ok bool)) {
 	}
 }
 
-// FreeAddr is a loopback address that nobody listens on. Another process could take it before it is used; programs
-// that can say which port they got are started on port 0 instead.
+// FreeAddr is a loopback address that nobody listens on. Programs that can say which port they got are started on port 0
+// instead. Its port lies below those that the system gives to outgoing connections (32768 and above on Linux): of a farm of
+// phones each opens one after another, and took such a port before its program did (seen).
 func FreeAddr(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("find a free port: %v", err)
+	for range 100 {
+		addr := fmt.Sprintf("127.0.0.1:%d", 12000+rand.IntN(20000))
+		if l, err := net.Listen("tcp", addr); err == nil {
+			l.Close()
+			return addr
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("find a free port: none in a hundred tries")
+	return ""
 }
 
 // Listening waits until somebody accepts connections.
