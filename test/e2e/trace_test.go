@@ -53,7 +53,7 @@ func TestTraceTellsADeliveryADeadLetterAndAWait(t *testing.T) {
 
 	o.onec.Behave(onectest.Always(onectest.Fault("Деление на 0")))
 	rig.Accepted(t, o.phones, rig.CheckPhone(2, "sip:74951234567@operatorsip.ru", "101"))
-	o.tells("ru", "отвергнуто", "доставлено, попыток: 1", "ответ, линия 101", "попытка 2, ", "1С отказала: Деление на 0 (HTTP 500, ошибка SOAP)", "callbus dead retry ")
+	o.tells("ru", "отвергнуто (№", "доставлено, попыток: 1", "ответ, линия 101", "попытка 2, ", "1С отказала: Деление на 0 (HTTP 500, ошибка SOAP)", "callbus dead retry ")
 
 	if err := o.onec.Close(); err != nil {
 		t.Fatal(err)
