@@ -280,6 +280,7 @@ func validNames(op Operation) error {
 }
 
 // validName is a little narrower than an NCName of XML: letters (Cyrillic ones too), digits, "_", "-" and ".".
+// The decoder has the last word: letters that XML 1.0 had not before its fifth edition (U+0400 Ѐ) are no name to many readers.
 func validName(s string) bool {
 	for i, r := range s {
 		switch {
@@ -289,7 +290,11 @@ func validName(s string) bool {
 			return false
 		}
 	}
-	return s != "" && len(s) <= 256
+	if s == "" || len(s) > 256 {
+		return false
+	}
+	_, err := xml.NewDecoder(strings.NewReader("<" + s + "/>")).Token()
+	return err == nil
 }
 
 // shortError keeps what an XML error quotes from the document bounded.

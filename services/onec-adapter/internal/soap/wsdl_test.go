@@ -179,3 +179,16 @@ func TestDetailsOfCollectedWSDLs(t *testing.T) {
 		}
 	}
 }
+
+// A name goes into the envelope unescaped, so it must be one to every reader of XML.
+func TestValidName(t *testing.T) {
+	for name, want := range map[string]bool{
+		"Nomer_sip": true, "НомерСобытия": true, "a1.b-c": true,
+		"": false, "1a": false, "a b": false, "a:b": false, "a/><b": false, "\xff": false,
+		"НомерСЀбытия": false, // U+0400: a letter to Unicode, a name only since the fifth edition of XML 1.0; found by fuzzing
+	} {
+		if got := validName(name); got != want {
+			t.Errorf("validName(%q) = %v", name, got)
+		}
+	}
+}
