@@ -13,6 +13,7 @@ import (
 	"github.com/callbus/callbus/internal/call"
 	"github.com/callbus/callbus/internal/verdict"
 	"github.com/callbus/callbus/services/onec-adapter/internal/soap"
+	"github.com/callbus/callbus/services/onec-adapter/internal/transport"
 )
 
 // aliveTimeout limits the question whether 1C is there: its answer decides about another call, so it must be quick.
@@ -25,8 +26,8 @@ const maxReturn = 500
 type Client struct {
 	config  Config
 	address address
-	calls   *soap.Client
-	reads   *soap.Client // of its own connections: a question about 1C must not wait behind hanging calls
+	calls   *transport.Client
+	reads   *transport.Client // of its own connections: a question about 1C must not wait behind hanging calls
 
 	describing singleflight.Group
 	mutex      sync.Mutex
@@ -42,10 +43,10 @@ func New(config Config) (*Client, error) {
 	if err := config.check(); err != nil {
 		return nil, err
 	}
-	options := soap.ClientOptions{User: config.User, Password: config.Password}
-	c := &Client{config: config.withDefaults(), address: address, reads: soap.NewClient(options)}
+	options := transport.Options{User: config.User, Password: config.Password}
+	c := &Client{config: config.withDefaults(), address: address, reads: transport.New(options)}
 	options.MaxConns = config.Sessions
-	c.calls = soap.NewClient(options)
+	c.calls = transport.New(options)
 	return c, nil
 }
 
@@ -131,7 +132,7 @@ func (c *Client) planOf(document []byte) (Plan, error) {
 
 // readWSDL gives the document, or says why the answer is none.
 func (c *Client) readWSDL(ctx context.Context) ([]byte, error) {
-	reply, err := c.reads.Get(ctx, c.address.wsdl, soap.MaxWSDL)
+	reply, err := c.reads.Do(ctx, transport.Request{Method: http.MethodGet, URL: c.address.wsdl, Limit: soap.MaxWSDL})
 	if err != nil {
 		return nil, c.failure(evidence{cause: causeOf(err), reading: true, err: err})
 	}
@@ -171,8 +172,10 @@ func (c *Client) Call(ctx context.Context, e call.Event) (answer string, err err
 
 func (c *Client) post(ctx context.Context, plan Plan, values map[string]string) (soap.Answer, *Failure) {
 	op := plan.operation
-	envelope := soap.Envelope(plan.Version, op, values)
-	reply, err := c.calls.Post(ctx, c.address.post, plan.Version, op.Actions[plan.Version], envelope)
+	reply, err := c.calls.Do(ctx, transport.Request{
+		Method: http.MethodPost, URL: c.address.post, Limit: soap.MaxAnswer,
+		Header: soap.Header(plan.Version, op.Actions[plan.Version]), Body: soap.Envelope(plan.Version, op, values),
+	})
 	if err != nil {
 		return soap.Answer{}, c.failure(evidence{cause: causeOf(err), err: err})
 	}

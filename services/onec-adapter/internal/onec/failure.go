@@ -14,6 +14,7 @@ import (
 
 	"github.com/callbus/callbus/internal/verdict"
 	"github.com/callbus/callbus/services/onec-adapter/internal/soap"
+	"github.com/callbus/callbus/services/onec-adapter/internal/transport"
 )
 
 // Failure is what every failed call gives. It implements verdict.Failure: it knows whose failure it is.
@@ -222,7 +223,7 @@ func why(r row, e evidence) string {
 	}
 	switch {
 	case e.hint != "":
-		text += ": " + e.hint
+		text += ": " + soap.Shorten(e.hint, 200)
 	case e.answer.Text != "" && e.answer.Kind != soap.Returned:
 		text += ": " + e.answer.Text
 	case e.cause == misread:
@@ -251,8 +252,8 @@ const winRefused = syscall.Errno(10061)
 
 // causeOf reads an error of the transport.
 func causeOf(err error) cause {
-	var transport *soap.TransportError
-	written := errors.As(err, &transport) && transport.Written
+	var failed *transport.Error
+	written := errors.As(err, &failed) && failed.Written
 	var dns *net.DNSError
 	var timeout net.Error
 	switch {

@@ -15,6 +15,7 @@ import (
 	"github.com/callbus/callbus/internal/call"
 	"github.com/callbus/callbus/internal/verdict"
 	"github.com/callbus/callbus/services/onec-adapter/internal/soap"
+	"github.com/callbus/callbus/services/onec-adapter/internal/transport"
 	"github.com/callbus/callbus/services/onec-adapter/onectest"
 )
 
@@ -145,7 +146,7 @@ var unanswered = []struct {
 func TestWhatWasNotSentIsTheTargetsForCertain(t *testing.T) {
 	c := &Client{}
 	for _, tt := range unanswered {
-		err := &soap.TransportError{Err: tt.err}
+		err := &transport.Error{Err: tt.err}
 		check(t, c.failure(evidence{cause: causeOf(err), err: err}), tt.fails)
 	}
 }
@@ -153,7 +154,7 @@ func TestWhatWasNotSentIsTheTargetsForCertain(t *testing.T) {
 func TestWhatWasSentIsUnsure(t *testing.T) {
 	c := &Client{}
 	for _, cause := range []error{io.EOF, syscall.ECONNRESET, syscall.ECONNREFUSED, errors.New("malformed HTTP response")} {
-		err := &soap.TransportError{Written: true, Err: cause}
+		err := &transport.Error{Written: true, Err: cause}
 		check(t, c.failure(evidence{cause: causeOf(err), err: err}), fails{label: "broken", blame: verdict.Unclear, unsure: true})
 	}
 }

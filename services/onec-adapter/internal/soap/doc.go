@@ -1,4 +1,4 @@
-// Package soap is the door to a 1C web service: its WSDL, the envelope, the four shapes of its answers, and HTTP.
+// Package soap is the door to a 1C web service: its WSDL, the envelope, and the four shapes of its answers.
 //
 // It knows how 1C speaks, not what is said: which parameter is the caller's number, and whose failure a failure is,
 // is for package onec. It promises that hostile input costs bounded memory: every document has a limit of size,

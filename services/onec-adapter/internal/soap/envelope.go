@@ -1,6 +1,7 @@
 package soap
 
 import (
+	"net/http"
 	"strings"
 	"unicode/utf8"
 )
@@ -82,6 +83,15 @@ func legal(r rune, size int) bool {
 	}
 	return r == '\t' || r == '\n' || r == '\r' ||
 		r >= 0x20 && r <= 0xD7FF || r >= 0xE000 && r <= 0xFFFD || r >= 0x10000 && r <= 0x10FFFF
+}
+
+// Header gives the headers of a call: both versions need Content-Type, SOAP 1.1 also SOAPAction.
+func Header(v Version, action string) http.Header {
+	header := http.Header{"Content-Type": {contentType(v, action)}}
+	if v == V11 {
+		header["SOAPAction"] = []string{`"` + headerSafe(action) + `"`}
+	}
+	return header
 }
 
 // contentType gives the header that tells the versions apart, and in SOAP 1.2 carries the action too.

@@ -1,8 +1,11 @@
 package soap
 
 import (
+	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 var telData = Operation{
@@ -40,8 +43,17 @@ func TestSOAP12HasItsOwnNamespaceAndType(t *testing.T) {
 	if !strings.Contains(got, `xmlns:soap="http://www.w3.org/2003/05/soap-envelope"`) {
 		t.Errorf("not a SOAP 1.2 envelope: %s", got)
 	}
-	if got, want := contentType(V12, `n"s#S:O`), `application/soap+xml;charset=utf-8;action="ns#S:O"`; got != want {
-		t.Errorf("Content-Type is %s, want %s", got, want)
+}
+
+func TestHeaders(t *testing.T) {
+	action := `n"s#S:O`
+	for v, want := range map[Version]http.Header{
+		V11: {"Content-Type": {"text/xml; charset=utf-8"}, "SOAPAction": {`"ns#S:O"`}},
+		V12: {"Content-Type": {`application/soap+xml;charset=utf-8;action="ns#S:O"`}},
+	} {
+		if diff := cmp.Diff(want, Header(v, action)); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", v, diff)
+		}
 	}
 }
 

@@ -1,4 +1,6 @@
-package soap
+// Package transport carries requests to 1C over HTTP, and tells for certain whether anything of a failed one went out. What the
+// bytes mean is soap's and onec's.
+package transport
 
 import (
 	"bytes"
@@ -24,8 +26,8 @@ const (
 	idleTimeout = 4 * time.Second
 )
 
-// ClientOptions say how to reach 1C.
-type ClientOptions struct {
+// Options say how to reach 1C.
+type Options struct {
 	User string
 	// Password is asked for each request, so that no copy of it is kept that could be printed. Nil is an empty password.
 	Password func() string
@@ -38,7 +40,7 @@ type ClientOptions struct {
 // It is safe for concurrent use.
 type Client struct {
 	http    *http.Client
-	options ClientOptions
+	options Options
 }
 
 // Reply is an answer of HTTP, whatever its status.
@@ -48,21 +50,21 @@ type Reply struct {
 	Location string // where a redirect points, without credentials or query
 }
 
-// TransportError says that there was no answer, and whether the request may have reached the other side.
-type TransportError struct {
+// Error says that there was no answer, and whether the request may have reached the other side.
+type Error struct {
 	// Written reports that at least one byte of the request went out: 1C may have processed it.
 	Written bool
 	Err     error
 }
 
 // Error gives the cause without the URL, which the caller knows.
-func (e *TransportError) Error() string { return e.Err.Error() }
+func (e *Error) Error() string { return e.Err.Error() }
 
 // Unwrap gives the cause.
-func (e *TransportError) Unwrap() error { return e.Err }
+func (e *Error) Unwrap() error { return e.Err }
 
-// NewClient makes a client of one 1C.
-func NewClient(o ClientOptions) *Client {
+// New makes a client of one 1C.
+func New(o Options) *Client {
 	return &Client{options: o, http: &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
@@ -80,36 +82,34 @@ func NewClient(o ClientOptions) *Client {
 // Close drops the idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Post sends an envelope.
-func (c *Client) Post(ctx context.Context, url string, v Version, action string, envelope []byte) (Reply, error) {
-	header := http.Header{"Content-Type": {contentType(v, action)}}
-	if v == V11 {
-		header["SOAPAction"] = []string{`"` + headerSafe(action) + `"`}
-	}
-	return c.do(ctx, http.MethodPost, url, envelope, header, MaxAnswer)
+// Request is one message to 1C.
+type Request struct {
+	Method string
+	URL    string
+	Header http.Header // Do adds to it; nil is none
+	Body   []byte
+	Limit  int // bytes of the answer's body that are read
 }
 
-// Get reads a document of at most limit bytes.
-func (c *Client) Get(ctx context.Context, url string, limit int) (Reply, error) {
-	return c.do(ctx, http.MethodGet, url, nil, http.Header{}, limit)
-}
-
-func (c *Client) do(ctx context.Context, method, url string, body []byte, header http.Header, limit int) (Reply, error) {
+// Do sends a request and reads the answer, whatever its status. The error is an *Error.
+func (c *Client) Do(ctx context.Context, r Request) (Reply, error) {
 	var sent sentBytes
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GetConn: sent.forget, GotConn: sent.start})
-	request, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, r.Method, r.URL, bytes.NewReader(r.Body))
 	if err != nil {
-		return Reply{}, &TransportError{Err: withoutURL(err)}
+		return Reply{}, &Error{Err: withoutURL(err)}
 	}
-	request.Header = header
+	if r.Header != nil {
+		request.Header = r.Header
+	}
 	request.Header.Set("User-Agent", "Callbus")
 	c.authorise(request)
 	response, err := c.http.Do(request)
 	if err != nil {
-		return Reply{}, &TransportError{Written: sent.any(ctx), Err: withoutURL(err)}
+		return Reply{}, &Error{Written: sent.any(ctx), Err: withoutURL(err)}
 	}
 	defer response.Body.Close()
-	return read(response, limit)
+	return read(response, r.Limit)
 }
 
 // authorise sends Basic at once: 1C answers a first request without it with 401, which would double every call.
@@ -129,7 +129,7 @@ func (c *Client) authorise(request *http.Request) {
 func read(response *http.Response, limit int) (Reply, error) {
 	body, err := io.ReadAll(io.LimitReader(response.Body, int64(limit)+1))
 	if err != nil && response.StatusCode < 300 {
-		return Reply{}, &TransportError{Written: true, Err: fmt.Errorf("read the answer: %w", err)}
+		return Reply{}, &Error{Written: true, Err: fmt.Errorf("read the answer: %w", err)}
 	}
 	return Reply{
 		Status: response.StatusCode, Body: body,
@@ -144,7 +144,7 @@ func printableURL(raw string) string {
 		return ""
 	}
 	u.User, u.RawQuery, u.Fragment = nil, "", ""
-	return Shorten(u.String(), 200)
+	return u.String()
 }
 
 // withoutURL takes the cause out of a *url.Error, which would print the whole URL.
