@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// phoneBook is the KV bucket with what each phone has shown of itself, one entry of 1 to 2 KiB each.
+	// phoneBook is the KV bucket with what each phone has shown of itself, one entry of 1 to 3 KiB each.
 	phoneBook     = "phones"
 	phoneBookRoom = 16 << 20
 	// keepPhone is how long a phone is remembered that says nothing any more.
@@ -48,6 +48,65 @@ type SeenEvent struct {
 	Last  time.Time `json:"last"`
 	// Unfilled are the parameters that came with the phone's placeholder instead of a value, the last time.
 	Unfilled []string `json:"unfilled,omitempty"`
+	// Token is the one that came with it the last time; nil: none was asked for.
+	Token *SeenToken `json:"token,omitempty"`
+}
+
+// Kinds of a SeenToken, as the door has them (services/ingest/internal/access).
+const (
+	NoToken     = "none"
+	SharedToken = "shared"
+	OwnToken    = "own"
+)
+
+// SeenToken says which token came with a hit, and nothing of the secret in it.
+type SeenToken struct {
+	Kind  string    `json:"kind"`           // own, shared or none
+	ID    string    `json:"id,omitempty"`   // whose it is; of an own one
+	Until time.Time `json:"until,omitzero"` // when it ends, because its secret was rotated
+	Since time.Time `json:"since"`          // when it came first with this event
+}
+
+// Same reports whether two tokens are one.
+func (t *SeenToken) Same(other *SeenToken) bool {
+	if t == nil || other == nil {
+		return t == other
+	}
+	return t.Kind == other.Kind && t.ID == other.ID && t.Until.Equal(other.Until)
+}
+
+// Tokens are those that the phone's URLs have, and the events that come with each.
+func (p KnownPhone) Tokens() (all []PhoneToken) {
+	for _, t := range slices.Concat(call.CallEvents, call.PhoneEvents) {
+		seen := p.Events[t]
+		if seen.Token == nil || p.replaced(seen) {
+			continue
+		}
+		i := slices.IndexFunc(all, func(o PhoneToken) bool { return o.Same(seen.Token) })
+		if i < 0 {
+			all = append(all, PhoneToken{SeenToken: *seen.Token})
+			i = len(all) - 1
+		}
+		all[i].Events = append(all[i].Events, t)
+	}
+	return all
+}
+
+// replaced reports whether another URL of the phone got another token after this event came last: then its own URL may have got
+// that one too.
+func (p KnownPhone) replaced(seen SeenEvent) bool {
+	for _, other := range p.Events {
+		if other.Token != nil && !other.Token.Same(seen.Token) && other.Token.Since.After(seen.Last) {
+			return true
+		}
+	}
+	return false
+}
+
+// PhoneToken is a token, and the events of a phone that come with it.
+type PhoneToken struct {
+	SeenToken
+	Events []call.EventType `json:"events"`
 }
 
 // Key names the entry: the MAC, else site and line.
@@ -87,6 +146,9 @@ func (s SeenEvent) add(more SeenEvent) SeenEvent {
 		s, more = more, s
 	}
 	more.Count += s.Count
+	if more.Token != nil && more.Token.Same(s.Token) && s.Token.Since.Before(more.Token.Since) {
+		more.Token = s.Token
+	}
 	return more
 }
 

@@ -3,6 +3,7 @@ package stream_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -105,6 +106,48 @@ func TestAPhoneKeepsTheLatestFourAddresses(t *testing.T) {
 	}
 	if _, kept := p.Addrs["10.0.0.6"]; len(p.Addrs) != 4 || !kept {
 		t.Errorf("got %v, want 10.0.0.6 to 9", p.Addrs)
+	}
+}
+
+// A phone has as many URLs as events, and they get their tokens one after another.
+func TestAPhoneHasTheTokensOfItsURLs(t *testing.T) {
+	at := func(minutes int) time.Time { return monday.Add(time.Duration(minutes) * time.Minute) }
+	hit := func(is call.EventType, minute int, kind string, until time.Time) stream.KnownPhone {
+		return stream.KnownPhone{MAC: "001565aabb01", Last: at(minute), Events: map[call.EventType]stream.SeenEvent{
+			is: {Count: 1, Last: at(minute), Token: &stream.SeenToken{Kind: kind, Until: until, Since: at(minute)}}}}
+	}
+	end := at(9000)
+	for name, c := range map[string]struct {
+		hits []stream.KnownPhone
+		want string
+	}{
+		"one for all":                   {[]stream.KnownPhone{hit(call.Incoming, 1, "own", time.Time{}), hit(call.Ended, 2, "own", time.Time{})}, "own incoming ended"},
+		"a first event has the old one": {[]stream.KnownPhone{hit(call.Incoming, 1, "own", time.Time{}), hit(call.Boot, 9, "own", time.Time{})}, "own incoming boot"},
+		"half of them got theirs": {[]stream.KnownPhone{hit(call.Incoming, 1, "own", end), hit(call.Ended, 2, "own", end),
+			hit(call.Incoming, 3, "own", time.Time{}), hit(call.Ended, 4, "own", end), hit(call.Incoming, 5, "own", time.Time{})}, "own incoming, own until ended"},
+		"all got theirs": {[]stream.KnownPhone{hit(call.Incoming, 1, "own", end), hit(call.Ended, 2, "own", end), hit(call.Boot, 2, "own", end),
+			hit(call.Incoming, 3, "own", time.Time{})}, "own incoming"},
+		"the secret was rotated":   {[]stream.KnownPhone{hit(call.Incoming, 1, "own", time.Time{}), hit(call.Incoming, 2, "own", end)}, "own until incoming"},
+		"tokens are not asked for": {[]stream.KnownPhone{{MAC: "001565aabb01", Last: at(1), Events: map[call.EventType]stream.SeenEvent{call.Incoming: {Count: 1, Last: at(1)}}}}, ""},
+	} {
+		var p stream.KnownPhone
+		for _, h := range c.hits {
+			p = p.Add(h)
+		}
+		var got []string
+		for _, token := range p.Tokens() {
+			words := token.Kind
+			if !token.Until.IsZero() {
+				words += " until"
+			}
+			for _, e := range token.Events {
+				words += " " + string(e)
+			}
+			got = append(got, words)
+		}
+		if strings.Join(got, ", ") != c.want {
+			t.Errorf("%s: got %q, want %q", name, got, c.want)
+		}
 	}
 }
 

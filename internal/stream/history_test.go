@@ -83,7 +83,8 @@ func TestALifeHasItsEndingsAndWhatItWaitsFor(t *testing.T) {
 		{Time: time.Now().UTC().Truncate(time.Microsecond), Took: 7 * time.Millisecond},
 	}
 	m := next(t, l)
-	if _, err := m.End(ctx(t), verdict.Ending{Verdict: verdict.Done(), Attempts: 2, Answer: "OK", Tries: tries}, func(error) {}); err != nil {
+	said := verdict.Reply{Sent: "TelData(event: 1)", Answer: "OK"}
+	if _, err := m.End(ctx(t), verdict.Ending{Verdict: verdict.Done(), Attempts: 2, Reply: said, Tries: tries}, func(error) {}); err != nil {
 		t.Fatal(err)
 	}
 	publish(t, p, "101", 2)
@@ -96,6 +97,9 @@ func TestALifeHasItsEndingsAndWhatItWaitsFor(t *testing.T) {
 	ended, second, third := found[0].Passages[0], found[1].Passages[0], found[2].Passages[0]
 	if ended.Wait != nil || ended.Ending == nil || ended.Target != "main" || ended.Ending.Lane != "1-0" {
 		t.Fatalf("the first: %+v, want an ending", ended)
+	}
+	if ended.Ending.Reply != said {
+		t.Errorf("the ending keeps %+v, want %+v", ended.Ending.Reply, said)
 	}
 	if diff := cmp.Diff(tries, ended.Ending.Tries); diff != "" {
 		t.Errorf("tries (-want +got):\n%s", diff)

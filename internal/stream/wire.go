@@ -132,7 +132,7 @@ type Ended struct {
 func encodeEnding(e Ended) ([]byte, error) {
 	return toJSON(&callsv1.Ending{
 		Event: toProto(e.Event), Sequence: e.Sequence, Target: e.Target, Lane: e.Lane, Kind: e.Kind.String(),
-		Attempts: uint32(e.Attempts), Reason: e.Why, Answer: e.Answer, Unsure: e.Unsure, Time: timestamppb.New(e.Time), Again: e.Again,
+		Attempts: uint32(e.Attempts), Reason: e.Why, Answer: e.Answer, Sent: e.Sent, Unsure: e.Unsure, Time: timestamppb.New(e.Time), Again: e.Again,
 		Tries: triesToProto(e.Tries),
 	})
 }
@@ -167,7 +167,7 @@ func decodeEnding(data []byte, number uint64) (Ended, error) {
 	return Ended{
 		Ending: verdict.Ending{
 			Verdict:  verdict.Verdict{Kind: kind, Why: p.GetReason()},
-			Attempts: int(p.GetAttempts()), Answer: p.GetAnswer(), Unsure: p.GetUnsure(), Tries: triesFromProto(p.GetTries()),
+			Attempts: int(p.GetAttempts()), Reply: verdict.Reply{Sent: p.GetSent(), Answer: p.GetAnswer()}, Unsure: p.GetUnsure(), Tries: triesFromProto(p.GetTries()),
 		},
 		Event: fromProto(p.GetEvent()), Sequence: p.GetSequence(), Target: p.GetTarget(), Lane: p.GetLane(),
 		Time: p.GetTime().AsTime(), Again: p.GetAgain(), Number: number,

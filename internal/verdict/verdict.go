@@ -60,10 +60,16 @@ func Later(after time.Duration, why string) Verdict {
 // Ending is a final verdict together with how it was reached. One Ending is stored for each event and target.
 type Ending struct {
 	Verdict
-	Attempts int    // calls of the target made for this event by the process that ended it
-	Answer   string // what the target answered, shortened
-	Unsure   bool   // an earlier try may have been processed: its answer was never recorded
-	Tries    []Try  // the last of the attempts, KeptTries at most, oldest first
+	Attempts int // calls of the target made for this event by the process that ended it
+	Reply
+	Unsure bool  // an earlier try may have been processed: its answer was never recorded
+	Tries  []Try // the last of the attempts, KeptTries at most, oldest first
+}
+
+// Reply is what was said between us and the target, both shortened.
+type Reply struct {
+	Sent   string // what the target was told, in words for people; empty where it was told nothing
+	Answer string // what it answered
 }
 
 // KeptTries bounds what an ending remembers: an event that waits for a target that is away is tried thousands of times.

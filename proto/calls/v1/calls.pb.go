@@ -320,7 +320,9 @@ type Ending struct {
 	// An operator sent the event once more.
 	Again bool `protobuf:"varint,11,opt,name=again,proto3" json:"again,omitempty"`
 	// The last calls of the target made for this event by the process that ended it, oldest first, five at most.
-	Tries         []*Try `protobuf:"bytes,12,rep,name=tries,proto3" json:"tries,omitempty"`
+	Tries []*Try `protobuf:"bytes,12,rep,name=tries,proto3" json:"tries,omitempty"`
+	// What the target was told, in words for people, shortened: "TelData(Nomer_Sobitia: 1, …)". Empty where it was told nothing.
+	Sent          string `protobuf:"bytes,13,opt,name=sent,proto3" json:"sent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -439,6 +441,13 @@ func (x *Ending) GetTries() []*Try {
 	return nil
 }
 
+func (x *Ending) GetSent() string {
+	if x != nil {
+		return x.Sent
+	}
+	return ""
+}
+
 // Try is one call of the target.
 type Try struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -538,7 +547,7 @@ const file_calls_v1_calls_proto_rawDesc = "" +
 	"\x03mac\x18\x01 \x01(\tR\x03mac\x12\x0e\n" +
 	"\x02ip\x18\x02 \x01(\tR\x02ip\x12\x14\n" +
 	"\x05model\x18\x03 \x01(\tR\x05model\x12\x1a\n" +
-	"\bfirmware\x18\x04 \x01(\tR\bfirmware\"\xee\x02\n" +
+	"\bfirmware\x18\x04 \x01(\tR\bfirmware\"\x82\x03\n" +
 	"\x06Ending\x121\n" +
 	"\x05event\x18\x01 \x01(\v2\x1b.callbus.calls.v1.CallEventR\x05event\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12\x16\n" +
@@ -552,7 +561,8 @@ const file_calls_v1_calls_proto_rawDesc = "" +
 	"\x04time\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x14\n" +
 	"\x05again\x18\v \x01(\bR\x05again\x12+\n" +
-	"\x05tries\x18\f \x03(\v2\x15.callbus.calls.v1.TryR\x05tries\"x\n" +
+	"\x05tries\x18\f \x03(\v2\x15.callbus.calls.v1.TryR\x05tries\x12\x12\n" +
+	"\x04sent\x18\r \x01(\tR\x04sent\"x\n" +
 	"\x03Try\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x17\n" +
 	"\atook_ms\x18\x02 \x01(\rR\x06tookMs\x12\x16\n" +

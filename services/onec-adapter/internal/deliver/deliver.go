@@ -44,7 +44,7 @@ type Lane interface {
 
 // Receiver is the target. Its errors may be a verdict.Failure; others count as the target's.
 type Receiver interface {
-	Call(context.Context, call.Event) (answer string, err error)
+	Call(context.Context, call.Event) (verdict.Reply, error)
 	Alive(context.Context) error
 }
 

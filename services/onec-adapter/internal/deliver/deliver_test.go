@@ -157,15 +157,15 @@ type fakeOneC struct {
 	start  time.Time
 }
 
-func (o *fakeOneC) Call(_ context.Context, e call.Event) (string, error) {
+func (o *fakeOneC) Call(_ context.Context, e call.Event) (verdict.Reply, error) {
 	o.mu.Lock()
 	o.calls = append(o.calls, fmt.Sprintf("%s@%v", e.ID, time.Since(o.start).Round(100*time.Millisecond)))
 	n := len(o.calls)
 	o.mu.Unlock()
 	if o.answer == nil {
-		return "OK", nil
+		return verdict.Reply{Answer: "OK"}, nil
 	}
-	return "", o.answer(n, e)
+	return verdict.Reply{}, o.answer(n, e)
 }
 
 func (o *fakeOneC) Alive(context.Context) error { return o.alive }
@@ -670,7 +670,9 @@ type says struct {
 	err    error
 }
 
-func (o says) Call(context.Context, call.Event) (string, error) { return o.answer, o.err }
+func (o says) Call(context.Context, call.Event) (verdict.Reply, error) {
+	return verdict.Reply{Answer: o.answer}, o.err
+}
 func (o says) Alive(context.Context) error                      { return nil }
 
 func TestAStopFinishesTheCallUnderWayAndGivesTheLaneUp(t *testing.T) {

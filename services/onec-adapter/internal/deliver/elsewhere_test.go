@@ -64,7 +64,9 @@ func (m scripted) End(_ context.Context, e verdict.Ending, _ func(error)) (bool,
 
 type healthy struct{}
 
-func (healthy) Call(context.Context, call.Event) (string, error) { return "OK", nil }
+func (healthy) Call(context.Context, call.Event) (verdict.Reply, error) {
+	return verdict.Reply{Answer: "OK"}, nil
+}
 func (healthy) Alive(context.Context) error                      { return nil }
 
 // The bug: an adapter whose ring was ended by another one had not learned of it, took the end of that call for a

@@ -107,7 +107,7 @@ func (w *worker) work(ctx context.Context, p pass, m Message) {
 	w.remember(ctx, m)
 	if why := w.kept(m); why.Kind != verdict.Undecided {
 		w.gate.nothing(p)
-		w.settle(ctx, m, tried{ending: w.ending(why, "")})
+		w.settle(ctx, m, tried{ending: w.ending(why, verdict.Reply{})})
 		return
 	}
 	if !w.ours(ctx, m) {
@@ -171,21 +171,21 @@ func (w *worker) call(ctx context.Context, p pass, m Message) tried {
 	w.head.attempts++
 	start := time.Now()
 	callCtx, cancel := context.WithTimeout(ctx, w.o.Timeout)
-	answer, err := w.receiver.Call(callCtx, m.Event())
+	reply, err := w.receiver.Call(callCtx, m.Event())
 	cancel()
 	t := tried{took: time.Since(start)}
 	w.head.note(verdict.Try{Time: start.UTC(), Took: t.took}, err)
 	if err == nil {
 		w.gate.answered()
-		t.ending = w.ending(verdict.Done(), answer)
+		t.ending = w.ending(verdict.Done(), reply)
 		return t
 	}
-	t.ending = w.ending(w.judge(ctx, p, m, err, start), answer)
+	t.ending = w.ending(w.judge(ctx, p, m, err, start), reply)
 	return t
 }
 
-func (w *worker) ending(v verdict.Verdict, answer string) verdict.Ending {
-	return verdict.Ending{Verdict: v, Attempts: w.head.attempts, Answer: answer, Unsure: w.head.unsure, Tries: w.head.tries}
+func (w *worker) ending(v verdict.Verdict, r verdict.Reply) verdict.Ending {
+	return verdict.Ending{Verdict: v, Attempts: w.head.attempts, Reply: r, Unsure: w.head.unsure, Tries: w.head.tries}
 }
 
 // note remembers a try for the ending, where an operator will look for it.

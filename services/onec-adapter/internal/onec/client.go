@@ -2,7 +2,6 @@ package onec
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -19,8 +18,12 @@ import (
 // aliveTimeout limits the question whether 1C is there: its answer decides about another call, so it must be quick.
 const aliveTimeout = 3 * time.Second
 
-// maxReturn bounds in runes what Call gives back of a return value: authors return whole JSON documents.
-const maxReturn = 500
+// maxReturn and maxTold bound in runes what a reply keeps of a return value (authors return whole JSON documents) and of what
+// the target was told.
+const (
+	maxReturn = 500
+	maxTold   = 500
+)
 
 // Client calls one TelData service. It is safe for concurrent use.
 type Client struct {
@@ -150,43 +153,34 @@ func (c *Client) forget() {
 	c.mutex.Unlock()
 }
 
-// Call brings one event to 1C and gives back what the operation returned, shortened to 500 runes.
-// The error is always a *Failure.
-func (c *Client) Call(ctx context.Context, e call.Event) (answer string, err error) {
-	number, known := EventNumber(e.Type)
-	if !known {
-		return "", noNumber(e.Type)
-	}
+// Call brings one event to 1C and gives back what it answered. The error is always a *Failure.
+func (c *Client) Call(ctx context.Context, e call.Event) (verdict.Reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
-	plan, err := c.current(ctx)
+	m, err := c.message(ctx, e)
 	if err != nil {
-		return "", err
+		return verdict.Reply{}, err
 	}
-	returned, failure := c.post(ctx, plan, c.values(plan, e, number))
+	text, failure := c.send(ctx, m)
 	if failure != nil {
-		return "", failure
+		return verdict.Reply{Sent: m.told}, failure
 	}
-	return soap.Shorten(returned.Text, maxReturn), nil
+	return verdict.Reply{Answer: soap.Shorten(text, maxReturn), Sent: m.told}, nil
 }
 
-func (c *Client) post(ctx context.Context, plan Plan, values map[string]string) (soap.Answer, *Failure) {
-	op := plan.operation
-	reply, err := c.calls.Do(ctx, transport.Request{
-		Method: http.MethodPost, URL: c.address.post, Limit: soap.MaxAnswer,
-		Header: soap.Header(plan.Version, op.Actions[plan.Version]), Body: soap.Envelope(plan.Version, op, values),
-	})
+func (c *Client) send(ctx context.Context, m message) (text string, failure *Failure) {
+	reply, err := c.calls.Do(ctx, m.Request)
 	if err != nil {
-		return soap.Answer{}, c.failure(evidence{cause: causeOf(err), err: err})
+		return "", c.failure(evidence{cause: causeOf(err), err: err})
 	}
 	answer := soap.ReadAnswer(reply.Body)
-	if answer.Kind == soap.Returned && reply.Status >= 200 && reply.Status < 300 {
-		return answer, nil
+	if m.taken(reply.Status, answer) {
+		return answer.Text, nil
 	}
 	if outdated(reply.Status, answer) {
 		c.forget()
 	}
-	return answer, c.failure(evidence{cause: answered, status: reply.Status, answer: answer, hint: reply.Location})
+	return "", c.failure(evidence{cause: answered, status: reply.Status, answer: answer, hint: reply.Location})
 }
 
 // outdated reports that the service may have changed under us: after an update (409), or where a Fault blames the
@@ -215,12 +209,3 @@ func (c *Client) password() string {
 	}
 	return c.config.Password()
 }
-
-func noNumber(t call.EventType) *Failure {
-	return &Failure{
-		Label: "event", blame: verdict.Message, err: errNoNumber,
-		Why: fmt.Sprintf("the event %q has no number in the TelData service", string(t)),
-	}
-}
-
-var errNoNumber = errors.New("no such event in TelData")

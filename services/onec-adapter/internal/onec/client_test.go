@@ -65,9 +65,10 @@ func received(s *onectest.Server) [][3]string {
 func TestACallArrivesAsTheOriginalServiceExpectsIt(t *testing.T) {
 	for _, soap12 := range []bool{false, true} {
 		server, client := start(t, onectest.Options{}, func(c *onec.Config) { c.SOAP12 = soap12 })
-		answer, err := client.Call(t.Context(), ring())
-		if err != nil || answer != "OK" {
-			t.Fatalf("SOAP12=%v: Call gave %q, %v; want OK", soap12, answer, err)
+		got, err := client.Call(t.Context(), ring())
+		want := verdict.Reply{Sent: "TelData(Nomer_Sobitia: 1, Nomer_sip: sip:74951230001@operatorsip.ru, moi_nomer: 101)", Answer: "OK"}
+		if err != nil || got != want {
+			t.Fatalf("SOAP12=%v: Call gave %+v, %v; want %+v", soap12, got, err, want)
 		}
 		if diff := cmp.Diff([][3]string{{"1", "sip:74951230001@operatorsip.ru", "101"}}, received(server)); diff != "" {
 			t.Errorf("SOAP12=%v: 1C got something else (-want +got):\n%s", soap12, diff)
@@ -437,9 +438,9 @@ func TestNeverMoreCallsAtOnceThanSessions(t *testing.T) {
 
 func TestALongReturnValueIsShortened(t *testing.T) {
 	_, client := start(t, onectest.Options{Behaviour: onectest.Always(onectest.Return(strings.Repeat("да\n", 1000)))}, nil)
-	answer, err := client.Call(t.Context(), ring())
-	if err != nil || len([]rune(answer)) != 500 {
-		t.Errorf("got %d runes, %v; want 500", len([]rune(answer)), err)
+	reply, err := client.Call(t.Context(), ring())
+	if n := len([]rune(reply.Answer)); err != nil || n != 500 {
+		t.Errorf("got %d runes, %v; want 500", n, err)
 	}
 }
 
