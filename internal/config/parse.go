@@ -23,10 +23,21 @@ const configFlag = "config"
 //
 // An unknown variable INGEST_… is no error: Kubernetes itself sets INGEST_PORT and others for a service named ingest.
 func Parse(fs *flag.FlagSet, args []string, envPrefix string, also ...*flag.FlagSet) error {
+	words, err := ParseWords(fs, args, envPrefix, also...)
+	if err == nil && len(words) > 0 {
+		err = fmt.Errorf("unexpected argument: %s", strings.Join(words, " "))
+	}
+	return err
+}
+
+// ParseWords is Parse for a command that takes words too. They stand before, between and behind the flags; behind "--" all
+// is words.
+func ParseWords(fs *flag.FlagSet, args []string, envPrefix string, also ...*flag.FlagSet) (words []string, err error) {
 	if fs.Lookup(configFlag) == nil {
 		fs.String(configFlag, "", "YAML `FILE` with the same names as these flags; the environment and flags win over it")
 	}
-	err := ff.Parse(fs, args,
+	words, flags := part(fs, args)
+	err = ff.Parse(fs, flags,
 		ff.WithEnvVarPrefix(envPrefix),
 		ff.WithConfigFileFlag(configFlag),
 		ff.WithConfigFileParser(func(r io.Reader, set func(name, value string) error) error {
@@ -43,15 +54,40 @@ func Parse(fs *flag.FlagSet, args []string, envPrefix string, also ...*flag.Flag
 			return nil
 		}))
 	if errors.Is(err, flag.ErrHelp) {
-		return flag.ErrHelp
+		return nil, flag.ErrHelp
 	}
 	if err != nil {
-		return clearer(fs, err)
+		return nil, clearer(fs, err)
 	}
-	if fs.NArg() > 0 {
-		return fmt.Errorf("unexpected argument: %s", strings.Join(fs.Args(), " "))
+	return words, nil
+}
+
+// part parts the words from the flags and their values. What is no flag of fs is left for it to refuse.
+func part(fs *flag.FlagSet, args []string) (words, flags []string) {
+	for i := 0; i < len(args); i++ {
+		switch arg := args[i]; {
+		case arg == "--":
+			return append(words, args[i+1:]...), flags
+		case len(arg) < 2 || arg[0] != '-':
+			words = append(words, arg)
+		case wantsValue(fs, arg) && i+1 < len(args):
+			i++
+			flags = append(flags, arg, args[i])
+		default:
+			flags = append(flags, arg)
+		}
 	}
-	return nil
+	return words, flags
+}
+
+// wantsValue reports whether the value of a flag is the next argument.
+func wantsValue(fs *flag.FlagSet, arg string) bool {
+	f := fs.Lookup(strings.TrimPrefix(arg[1:], "-"))
+	if f == nil {
+		return false
+	}
+	yesNo, ok := f.Value.(interface{ IsBoolFlag() bool })
+	return !ok || !yesNo.IsBoolFlag()
 }
 
 // union knows the flags of all, those of the first before those of the others.
