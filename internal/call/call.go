@@ -75,6 +75,13 @@ type Phone struct {
 	Firmware string
 }
 
+// Trial is the model of the phone that callbus send plays, and its User-Agent. Whoever uses the name himself stays out of the
+// phone book and gains nothing else by it.
+const Trial = "callbus send"
+
+// Trial reports whether somebody tries the way to 1C out: there is no such phone.
+func (p Phone) Trial() bool { return p.Model == Trial }
+
 // Event is one thing that happened on one line.
 type Event struct {
 	ID     string // UUIDv7, made when the hit is accepted

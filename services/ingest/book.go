@@ -11,6 +11,7 @@ import (
 
 	"github.com/callbus/callbus/internal/call"
 	"github.com/callbus/callbus/internal/stream"
+	"github.com/callbus/callbus/services/ingest/internal/access"
 	"github.com/callbus/callbus/services/ingest/internal/dialect"
 )
 
@@ -49,24 +50,12 @@ func newBook() *book {
 	return &book{pages: pages}
 }
 
-// publisher tells the book of each event that was stored.
-type publisher struct {
-	*stream.Publisher
-	book *book
-}
-
-// Publish implements httpfront.Publisher.
-func (p publisher) Publish(ctx context.Context, e call.Event) (call.Event, error) {
-	e, err := p.Publisher.Publish(ctx, e)
-	if err == nil {
-		p.book.see(e)
+// see takes down what a stored event shows of its phone, if it is one.
+func (b *book) see(e call.Event, by access.Caller) {
+	if e.Phone.Trial() {
+		return
 	}
-	return e, err
-}
-
-// see takes down what an event shows of its phone.
-func (b *book) see(e call.Event) {
-	seen := shown(e)
+	seen := shown(e, by)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	p, known := b.pages.Get(seen.Key())
@@ -78,11 +67,18 @@ func (b *book) see(e call.Event) {
 	p.known, p.unsaid = p.known.Add(seen), p.unsaid.Add(seen)
 }
 
-func shown(e call.Event) stream.KnownPhone {
+func shown(e call.Event, by access.Caller) stream.KnownPhone {
+	seen := stream.SeenEvent{Count: 1, Last: e.Time, Unfilled: dialect.Unfilled(e.Raw)}
+	if by.Token != access.NotAsked {
+		seen.Token = &stream.SeenToken{Kind: string(by.Token), Until: by.Expires, Since: e.Time}
+	}
+	if by.Token == access.Own {
+		seen.Token.ID = by.ID
+	}
 	p := stream.KnownPhone{
 		MAC: e.Phone.MAC, Site: e.Site, Line: e.Line, Vendor: e.Source, Model: e.Phone.Model, Firmware: e.Phone.Firmware,
 		First: e.Time, Last: e.Time,
-		Events: map[call.EventType]stream.SeenEvent{e.Type: {Count: 1, Last: e.Time, Unfilled: dialect.Unfilled(e.Raw)}},
+		Events: map[call.EventType]stream.SeenEvent{e.Type: seen},
 	}
 	if e.Phone.IP != "" {
 		p.Addrs = map[string]time.Time{e.Phone.IP: e.Time}
@@ -93,7 +89,7 @@ func shown(e call.Event) stream.KnownPhone {
 // news reports whether a phone shows something that it has not shown before.
 func news(known, seen stream.KnownPhone) bool {
 	for t, is := range seen.Events {
-		if was, ok := known.Events[t]; !ok || !slices.Equal(was.Unfilled, is.Unfilled) {
+		if was, ok := known.Events[t]; !ok || !slices.Equal(was.Unfilled, is.Unfilled) || !was.Token.Same(is.Token) {
 			return true
 		}
 	}

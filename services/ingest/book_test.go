@@ -12,6 +12,7 @@ import (
 	"github.com/callbus/callbus/internal/call"
 	"github.com/callbus/callbus/internal/natstest"
 	"github.com/callbus/callbus/internal/stream"
+	"github.com/callbus/callbus/services/ingest/internal/access"
 )
 
 // written is a phone book in memory.
@@ -55,14 +56,14 @@ func (b *book) rounds(t *testing.T, n int) {
 func TestNewsIsWrittenInTheNextRoundAndRepeatsTwiceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, w := newWritten()
-		b.see(ring(1))
+		b.see(ring(1), access.Caller{})
 		b.rounds(t, 1)
 		if got := w.phones["001565000001"]; got.Events[call.Incoming].Count != 1 || got.Line != "102" || w.writes != 1 ||
 			len(got.Events[call.Incoming].Unfilled) != 1 {
 			t.Fatalf("after one ring: got %+v in %d writes", got, w.writes)
 		}
 		for range 30 { // a minute of rings
-			b.see(ring(1))
+			b.see(ring(1), access.Caller{})
 			b.rounds(t, 1)
 		}
 		if w.writes != 3 {
@@ -70,7 +71,7 @@ func TestNewsIsWrittenInTheNextRoundAndRepeatsTwiceAMinute(t *testing.T) {
 		}
 		answered := ring(1)
 		answered.Type = call.Answered
-		b.see(answered)
+		b.see(answered, access.Caller{})
 		b.rounds(t, 1)
 		if got := w.phones["001565000001"]; got.Events[call.Answered].Count != 1 || got.Events[call.Incoming].Count != 31 {
 			t.Errorf("after the first answered: got %+v", got.Events)
@@ -83,11 +84,52 @@ func TestNewsIsWrittenInTheNextRoundAndRepeatsTwiceAMinute(t *testing.T) {
 	})
 }
 
+func TestTheBookSaysWhichTokenAPhoneHasAndNeverTheTokenItself(t *testing.T) {
+	until := time.Now().Add(time.Hour)
+	for want, by := range map[stream.SeenToken]access.Caller{
+		{}:                        {},
+		{Kind: "none"}:            {Token: access.None},
+		{Kind: "shared"}:          {Token: access.Shared, ID: access.SharedID},
+		{Kind: "own", ID: "hall"}: {Token: access.Own, ID: "hall"},
+		{Kind: "own", ID: "001565aabb01", Until: until}: {Token: access.Own, ID: "001565aabb01", Expires: until},
+	} {
+		e := ring(1)
+		got := shown(e, by).Events[call.Incoming].Token
+		if want.Kind == "" && got == nil {
+			continue
+		}
+		want.Since = e.Time
+		if got == nil || *got != want {
+			t.Errorf("%+v: got %+v, want %+v", by, got, want)
+		}
+	}
+}
+
+func TestAnotherTokenIsNewsAndCallbusSendIsNoPhone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, w := newWritten()
+		for _, kind := range []access.Kind{access.None, access.None, access.Own} {
+			b.see(ring(1), access.Caller{Token: kind})
+			b.rounds(t, 1)
+		}
+		if got := w.phones["001565000001"].Tokens(); w.writes != 2 || len(got) != 1 || got[0].Kind != stream.OwnToken {
+			t.Errorf("got %+v in %d writes, want its own token in 2", got, w.writes)
+		}
+		trial := ring(2)
+		trial.Phone.Model = call.Trial
+		b.see(trial, access.Caller{})
+		b.rounds(t, 1)
+		if len(w.phones) != 1 {
+			t.Errorf("callbus send is in the book: %+v", w.phones)
+		}
+	})
+}
+
 func TestARoundIsBoundedAndNobodyIsForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, w := newWritten()
 		for i := range 3 * bookWrites {
-			b.see(ring(i))
+			b.see(ring(i), access.Caller{})
 		}
 		b.rounds(t, 1)
 		if w.writes != bookWrites {
@@ -102,13 +144,13 @@ func TestARoundIsBoundedAndNobodyIsForgotten(t *testing.T) {
 
 func TestWhatCouldNotBeWrittenIsWrittenLater(t *testing.T) {
 	b, w := newWritten()
-	b.see(ring(1))
-	b.see(ring(2))
+	b.see(ring(1), access.Caller{})
+	b.see(ring(2), access.Caller{})
 	w.err = errors.New("away")
 	if err := b.write(t.Context(), time.Now(), bookWrites); err == nil {
 		t.Fatal("no error")
 	}
-	b.see(ring(1))
+	b.see(ring(1), access.Caller{})
 	w.err = nil
 	if err := b.write(t.Context(), time.Now(), bookWrites); err != nil {
 		t.Fatal(err)
@@ -133,7 +175,7 @@ func TestAFullBookGoesOnAboutThePhonesThatAreInIt(t *testing.T) {
 		}
 		for range 300 { // ten minutes
 			for i := range 5 * bookWrites {
-				b.see(ring(i + 1))
+				b.see(ring(i+1), access.Caller{})
 			}
 			_ = b.write(t.Context(), time.Now(), bookWrites)
 			time.Sleep(bookEvery)
@@ -151,9 +193,9 @@ func TestTheMemoryIsBounded(t *testing.T) {
 	b, _ := newWritten()
 	first := ring(0)
 	first.Time = first.Time.Add(-time.Hour)
-	b.see(first)
+	b.see(first, access.Caller{})
 	for i := range bookPhones {
-		b.see(ring(i + 1))
+		b.see(ring(i+1), access.Caller{})
 	}
 	if there := b.pages.Contains("001565000000"); there || b.pages.Len() != bookPhones {
 		t.Errorf("got %d pages, the oldest among them: %v", b.pages.Len(), there)
@@ -171,7 +213,7 @@ func TestTheBookOutlivesTheProcess(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		wg.Go(func() { s.book.keep(ctx, s) })
-		s.book.see(ring(1))
+		s.book.see(ring(1), access.Caller{})
 		stop()
 		wg.Wait()
 	}
@@ -196,11 +238,7 @@ func BenchmarkAHitIsStored(b *testing.B) {
 			}
 			s := &service{nc: nc, book: newBook()}
 			s.declared.Store(true)
-			var publish interface {
-				Publish(context.Context, call.Event) (call.Event, error)
-			} = inner
 			if with {
-				publish = publisher{inner, s.book}
 				ctx, stop := context.WithCancel(b.Context())
 				var wg sync.WaitGroup
 				wg.Go(func() { s.book.keep(ctx, s) })
@@ -208,8 +246,12 @@ func BenchmarkAHitIsStored(b *testing.B) {
 				defer stop()
 			}
 			for i := 0; b.Loop(); i++ {
-				if _, err := publish.Publish(b.Context(), ring(i%200)); err != nil {
+				e, err := inner.Publish(b.Context(), ring(i%200))
+				if err != nil {
 					b.Fatal(err)
+				}
+				if with {
+					s.book.see(e, access.Caller{})
 				}
 			}
 		})
@@ -220,6 +262,6 @@ func BenchmarkAHitIsStored(b *testing.B) {
 func BenchmarkTheBookSees(b *testing.B) {
 	k := newBook()
 	for i := 0; b.Loop(); i++ {
-		k.see(ring(i % 200))
+		k.see(ring(i%200), access.Caller{})
 	}
 }

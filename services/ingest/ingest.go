@@ -193,8 +193,8 @@ func (s *service) openFront(context.Context) error {
 		return err
 	}
 	s.front = httpfront.New(httpfront.Options{
-		Region: s.Region, TrustedProxies: s.proxies, Guard: s.guard, Log: s.Log, Observe: observe(s.Metrics),
-	}, publisher{s.publisher, s.book}, newRejections(stream.NewRejections(s.nc), s.Metrics))
+		Region: s.Region, TrustedProxies: s.proxies, Guard: s.guard, Log: s.Log, Observe: observe(s.Metrics), Stored: s.book.see,
+	}, s.publisher, newRejections(stream.NewRejections(s.nc), s.Metrics))
 	if s.https != nil {
 		go func() { s.group.Fail(s.front.ServeTLS(s.https, s.https.config())) }()
 		s.Log.Info().Stringer("address", s.https.Addr()).Str("scheme", "https").Msg("phones.welcome")

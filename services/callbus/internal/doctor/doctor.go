@@ -35,6 +35,8 @@ type Finding struct {
 	MAC    string    `json:"mac,omitempty"`
 	Addr   string    `json:"addr,omitempty"`
 	Target string    `json:"target,omitempty"`
+	Phones []string  `json:"phones,omitempty"` // lines, or MACs, where it is about several
+	macs   []string  // of these
 
 	What string `json:"what"` // in the words of the reader
 	Do   string `json:"do"`
@@ -70,14 +72,16 @@ type Admin struct {
 
 // exam is one examination, and the language of its findings.
 type exam struct {
-	Seen
+	Seen // its Calls are those of phones
 	lang.Lang
+	taken []call.Event // with those of callbus send
 }
 
 // Examine finds what is wrong: faults first.
 func Examine(s Seen, l lang.Lang) (all []Finding) {
-	x := exam{s, l}
-	for _, look := range []func() []Finding{x.process, x.store, x.clocks, x.targets, x.dead, x.door, x.phones, x.shared} {
+	x := exam{Seen: s, Lang: l, taken: s.Calls}
+	x.Calls = slices.DeleteFunc(slices.Clone(s.Calls), func(e call.Event) bool { return e.Phone.Trial() })
+	for _, look := range []func() []Finding{x.process, x.store, x.clocks, x.targets, x.dead, x.door, x.tokens, x.phones, x.shared} {
 		all = append(all, look()...)
 	}
 	slices.SortStableFunc(all, func(a, b Finding) int { return cmp.Compare(rank[a.Level], rank[b.Level]) })
@@ -102,7 +106,10 @@ func About(all []Finding, line call.Line, phones []stream.KnownPhone) (some []Fi
 }
 
 func (f Finding) isAbout(line call.Line, phones []stream.KnownPhone) bool {
-	if f.Line == "" && f.MAC == "" && f.Addr == "" || f.Line == line || f.MAC == string(line) {
+	switch {
+	case f.Phones != nil:
+		return slices.Contains(f.Phones, string(line)) || slices.Contains(f.macs, string(line))
+	case f.Line == "" && f.MAC == "" && f.Addr == "", f.Line == line, f.MAC == string(line):
 		return true
 	}
 	return slices.ContainsFunc(phones, func(p stream.KnownPhone) bool {
@@ -113,7 +120,7 @@ func (f Finding) isAbout(line call.Line, phones []stream.KnownPhone) bool {
 
 // Unheard is what is wrong with a line (or MAC) that no phone has ever named.
 func Unheard(line call.Line, s Seen, l lang.Lang) []Finding {
-	heard := slices.ContainsFunc(s.Calls, func(e call.Event) bool { return isOf(e, line) })
+	heard := slices.ContainsFunc(s.Calls, func(e call.Event) bool { return isOf(e, line) && !e.Phone.Trial() })
 	if len(s.Phones) > 0 || heard || s.NATSAway || s.NoCalls {
 		return nil
 	}

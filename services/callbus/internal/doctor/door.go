@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/callbus/callbus/internal/call"
 	"github.com/callbus/callbus/internal/phone"
 	"github.com/callbus/callbus/internal/stream"
 )
@@ -15,7 +16,10 @@ import (
 const mostRefused = 10
 
 // refusal is what is the matter with hits that were not let in, or made no sense.
-type refusal struct{ id, addr, mac, reason string }
+type refusal struct {
+	id, addr, mac, reason string
+	trial                 bool // callbus send, or who says that he is
+}
 
 // door looks at the hits that were refused: one finding for each trouble, phone and reason.
 func (x exam) door() (all []Finding) {
@@ -24,7 +28,7 @@ func (x exam) door() (all []Finding) {
 		if r.Time.Before(x.Since) {
 			continue
 		}
-		k := refusal{id: troubleOf(r), addr: r.Addr, mac: macOf(r)}
+		k := refusal{id: troubleOf(r), addr: r.Addr, mac: macOf(r), trial: r.UserAgent == call.Trial}
 		if k.id == "hits-unusable" {
 			k.reason = r.Reason
 		}
@@ -162,6 +166,9 @@ func (x exam) reason(why string) string {
 
 // whoIs names the phone behind a refused hit as the book knows it, else by what it calls itself.
 func (x exam) whoIs(k refusal, r stream.Rejection) string {
+	if k.trial {
+		return x.Sayf("callbus send from %s", "callbus send с адреса %s", k.addr)
+	}
 	if p, known := x.phoneBehind(k); known {
 		return x.name(p) + ", " + k.addr
 	}

@@ -19,7 +19,7 @@ func (x exam) mended(k refusal, hits []stream.Rejection) (since time.Time) {
 	}
 	begin, end := hits[0].Time, hits[len(hits)-1]
 	some, good := k.id == "hits-unusable", map[call.EventType]time.Time{}
-	for _, e := range x.Calls {
+	for _, e := range x.taken {
 		if !k.isOf(e, end) {
 			continue
 		}
@@ -39,7 +39,10 @@ func (x exam) mended(k refusal, hits []stream.Rejection) (since time.Time) {
 
 // isOf reports whether an event is of the phone that was refused: by its MAC, or where the hit names none, by line and address.
 func (k refusal) isOf(e call.Event, hit stream.Rejection) bool {
-	if k.mac != "" {
+	switch {
+	case e.Phone.Trial() != k.trial:
+		return false
+	case k.mac != "":
 		return e.Phone.MAC == k.mac
 	}
 	return e.Phone.IP == k.addr && e.Line == lineOf(hit) && e.Line != ""

@@ -87,7 +87,7 @@ func (x exam) ingestSilent() Finding {
 // heardLately reports whether an ingest has taken, or refused, a hit in the last minutes.
 func (x exam) heardLately() bool {
 	is := func(t time.Time) bool { return x.Now.Sub(t).Abs() < lately }
-	return slices.ContainsFunc(x.Calls, func(e call.Event) bool { return is(e.Time) }) ||
+	return slices.ContainsFunc(x.taken, func(e call.Event) bool { return is(e.Time) }) ||
 		slices.ContainsFunc(x.Rejected, func(r stream.Rejection) bool { return is(r.Time) })
 }
 

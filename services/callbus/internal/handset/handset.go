@@ -41,7 +41,7 @@ const maxBody = 4096
 // Request is what goes over the wire, byte for byte: no client of net/http would send raw blanks.
 func Request(to string, h provision.Hit) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: callbus send\r\nConnection: close\r\n", h.Method, h.Target, hostOf(to))
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: %s\r\nConnection: close\r\n", h.Method, h.Target, hostOf(to), call.Trial)
 	if h.Body != "" {
 		fmt.Fprintf(&b, "Content-Type: text/xml\r\nContent-Length: %d\r\n", len(h.Body))
 	}

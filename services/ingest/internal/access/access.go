@@ -52,8 +52,20 @@ type Guard struct {
 // New makes a guard.
 func New(o Options) *Guard { return &Guard{opts: o, limits: newLimits(o.Rate)} }
 
+// Kind is what kind of token a caller has shown.
+type Kind string
+
+// The kinds.
+const (
+	NotAsked Kind = "" // any token will do, and none
+	None     Kind = "none"
+	Shared   Kind = "shared"
+	Own      Kind = "own"
+)
+
 // Caller is whom a hit comes from.
 type Caller struct {
+	Token   Kind
 	ID      string    // the token's id; SharedID; empty where no token was asked for
 	MAC     string    // of the phone that the token was made for, 12 lower-case hex digits, or empty
 	Expires time.Time // when the token ends because its secret was rotated; zero: not known to end
@@ -81,12 +93,14 @@ func (g *Guard) Admit(addr netip.Addr, token string) (Caller, error) {
 // identify also tells from where the token may be used.
 func (g *Guard) identify(token string) (c Caller, from []netip.Prefix, err error) {
 	switch {
-	case g.open(), token == "" && g.opts.Optional:
+	case g.open():
 		return Caller{}, nil, nil
+	case token == "" && g.opts.Optional:
+		return Caller{Token: None}, nil, nil
 	case token == "":
 		return Caller{}, nil, ErrNoToken
 	case g.opts.Shared != nil && same(token, g.opts.Shared()):
-		return Caller{ID: SharedID}, nil, nil
+		return Caller{Token: Shared, ID: SharedID}, nil, nil
 	case g.opts.Secrets == nil:
 		return Caller{}, nil, ErrToken
 	}
@@ -95,7 +109,7 @@ func (g *Guard) identify(token string) (c Caller, from []netip.Prefix, err error
 		return Caller{}, nil, ErrToken
 	}
 	p := g.phone(id)
-	c = Caller{ID: id, MAC: p.MAC, Expires: expires, lines: p.Lines}
+	c = Caller{Token: Own, ID: id, MAC: p.MAC, Expires: expires, lines: p.Lines}
 	if c.MAC == "" && g.opts.Phones != nil {
 		c.phones = g.opts.Phones()
 	}

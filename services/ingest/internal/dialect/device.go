@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"regexp"
 	"strings"
+
+	"github.com/callbus/callbus/internal/call"
 )
 
 var separators = strings.NewReplacer(":", "", "-", "", ".", "", " ", "")
@@ -54,6 +56,9 @@ type device struct {
 
 func readAgent(agent string) device {
 	agent = printable(valid(cut(agent, maxAgent)))
+	if agent == call.Trial {
+		return device{model: call.Trial}
+	}
 	for _, v := range vendors {
 		if v.agent == nil {
 			continue

@@ -440,3 +440,20 @@ func bearsItsName(t *testing.T, dialect, variable, meaning string, get func(*Sai
 		t.Errorf("%s: the unfilled %s is %q, %v", dialect, variable, got, err)
 	}
 }
+
+// callbus send speaks as any vendor's phone does, and is told from one all the same.
+func TestATrialIsNoPhone(t *testing.T) {
+	for _, c := range []Hit{
+		{Dialect: "yealink", Event: "incoming", Query: "line=101&mac=001565aabbcc"},
+		{Dialect: "phone", Event: "incoming", Query: "line=101"},
+		{Dialect: "polycom", Query: "line=101", Body: "<PolycomIPPhone><IncomingCallEvent><PhoneIP>192.168.10.11</PhoneIP><MACAddress>0004f2000001</MACAddress></IncomingCallEvent></PolycomIPPhone>"},
+	} {
+		for agent, want := range map[string]bool{call.Trial: true, "Yealink SIP-T46S 66.86.5.20": false, "": false, call.Trial + " 2": false} {
+			c.UserAgent = agent
+			said, err := Parse(c, "RU")
+			if err != nil || said.Event.Phone.Trial() != want {
+				t.Errorf("%s by %q: got %+v, %v, want a trial: %v", c.Dialect, agent, said.Event.Phone, err, want)
+			}
+		}
+	}
+}

@@ -75,6 +75,10 @@ type Options struct {
 	// values) and how long it took. It must be safe for concurrent use. Nil: nobody counts.
 	Observe func(outcome, dialect string, seconds float64)
 
+	// Stored is told each event that was stored, and whose hit it was. It must be safe for concurrent use, and fast: the phone
+	// waits. Nil: nobody wants to know.
+	Stored func(call.Event, access.Caller)
+
 	// MaxConns is how many connections may be open at once, on all listeners together: 4096 where it is 0. One address may
 	// hold a quarter of them, unless it is a trusted proxy.
 	MaxConns int
@@ -117,6 +121,9 @@ type Front struct {
 func New(o Options, p Publisher, r Rejections) *Front {
 	if o.Observe == nil {
 		o.Observe = func(string, string, float64) {}
+	}
+	if o.Stored == nil {
+		o.Stored = func(call.Event, access.Caller) {}
 	}
 	if o.Guard == nil {
 		o.Guard = access.New(access.Options{})

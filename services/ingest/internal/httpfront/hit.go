@@ -87,6 +87,7 @@ func (f *Front) learn(h *hit, e call.Event, named bool) {
 		f.lines.remember(e.Phone.MAC, text(h.addr), e.Line)
 	}
 	f.holds.learn(e)
+	f.opts.Stored(e, h.caller)
 	if e.Type == call.Boot {
 		f.repeats.restarted(e.Phone.MAC)
 	}
