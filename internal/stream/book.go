@@ -46,6 +46,8 @@ type KnownPhone struct {
 type SeenEvent struct {
 	Count int       `json:"count"`
 	Last  time.Time `json:"last"`
+	// CallsSince is how many calls the phone has told of since then, incoming and outgoing.
+	CallsSince int `json:"callsSince"`
 	// Unfilled are the parameters that came with the phone's placeholder instead of a value, the last time.
 	Unfilled []string `json:"unfilled,omitempty"`
 	// Token is the one that came with it the last time; nil: none was asked for.
@@ -131,6 +133,10 @@ func (p KnownPhone) Add(more KnownPhone) KnownPhone {
 		sum.First = p.First
 	}
 	sum.Events = maps.Clone(p.Events)
+	for t, seen := range sum.Events {
+		seen.CallsSince += more.Events[call.Incoming].Count + more.Events[call.Outgoing].Count
+		sum.Events[t] = seen
+	}
 	for t, seen := range more.Events {
 		if sum.Events == nil {
 			sum.Events = map[call.EventType]SeenEvent{}

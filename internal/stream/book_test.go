@@ -75,7 +75,7 @@ func TestOfTwoWordsTheLaterCounts(t *testing.T) {
 		Events: map[call.EventType]stream.SeenEvent{call.Incoming: {Count: 1, Last: monday.Add(time.Hour)}},
 		Addrs:  map[string]time.Time{"10.0.0.2": monday.Add(time.Hour)}}
 	want := stream.KnownPhone{MAC: "001565aabb01", Line: "102", Vendor: "phone", Model: "T46S", First: monday, Last: monday.Add(time.Hour),
-		Events: map[call.EventType]stream.SeenEvent{call.Incoming: {Count: 3, Last: monday.Add(time.Hour)}, call.Boot: {Count: 1, Last: monday}},
+		Events: map[call.EventType]stream.SeenEvent{call.Incoming: {Count: 3, Last: monday.Add(time.Hour)}, call.Boot: {Count: 1, Last: monday, CallsSince: 1}},
 		Addrs:  map[string]time.Time{"10.0.0.1": monday, "10.0.0.2": monday.Add(time.Hour)}}
 	for name, got := range map[string]stream.KnownPhone{"early, later": early.Add(later), "later, early": later.Add(early)} {
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -84,6 +84,26 @@ func TestOfTwoWordsTheLaterCounts(t *testing.T) {
 	}
 	if early.Events[call.Incoming].Count != 2 || len(early.Addrs) != 1 {
 		t.Errorf("what was added to has changed: %+v", early)
+	}
+}
+
+func TestCallsAreCountedSinceEachEvent(t *testing.T) {
+	p, minute := stream.KnownPhone{}, 0
+	for _, round := range []string{"incoming answered ended", "incoming incoming", "outgoing ended incoming", "boot"} {
+		var unsaid stream.KnownPhone // what is added at once
+		for is := range strings.FieldsSeq(round) {
+			minute++
+			at := monday.Add(time.Duration(minute) * time.Minute)
+			unsaid = unsaid.Add(stream.KnownPhone{First: at, Last: at, Events: map[call.EventType]stream.SeenEvent{call.EventType(is): {Count: 1, Last: at}}})
+		}
+		p = p.Add(unsaid)
+	}
+	got := map[call.EventType]int{}
+	for is, seen := range p.Events {
+		got[is] = seen.CallsSince
+	}
+	if diff := cmp.Diff(map[call.EventType]int{call.Incoming: 0, call.Outgoing: 1, call.Answered: 4, call.Ended: 1, call.Boot: 0}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

@@ -22,7 +22,7 @@ import (
 
 const (
 	// latestCalls are looked at: some days of an office, read in a fraction of a second.
-	latestCalls = 5000
+	latestCalls = 20_000
 	// adminTimeout is above what a probe may take.
 	adminTimeout = 3 * time.Second
 	mostAnswer   = 1 << 20

@@ -92,7 +92,7 @@ func TestEachFaultIsNamedAndNothingElse(t *testing.T) {
 		{"calls, and no end any more", lastEnd(9, 9, time.Hour, 10), "no-end"},
 		{"an end that is not in the book yet", both(lastEnd(9, 9, time.Hour, 10), happened("9m ended 101 001565aabb01 192.168.10.10 1")), ""},
 		{"no end any more: only a few so far", lastEnd(9, 9, time.Hour, 9), ""},
-		{"500 calls and one end, long ago", lastEnd(500, 1, 60*24*time.Hour, 0), "no-end"},
+		{"500 calls and one end, long ago", lastEnd(500, 1, 60*24*time.Hour, 499), "no-end"},
 		{"500 calls and one end, yesterday", lastEnd(500, 1, 24*time.Hour, 0), ""},
 		{"the first call after a long holiday", lastEnd(500, 499, 60*24*time.Hour, 1), ""},
 		{"a desk that transfers all calls", both(lastEnd(9, 9, time.Hour, 10), with(func(p *stream.KnownPhone) {
@@ -105,6 +105,13 @@ func TestEachFaultIsNamedAndNothingElse(t *testing.T) {
 		{"a phone of a ring group that loses each race", counts(map[call.EventType]int{call.Incoming: 90, call.Ended: 90, call.Outgoing: 3}), ""},
 		{"talked for ten minutes and never answered", both(counts(map[call.EventType]int{call.Incoming: 9, call.Ended: 9}),
 			happened("20m incoming 101 001565aabb01 10.0.0.1 1", "10m ended 101 001565aabb01 10.0.0.1 1")), "no-answer"},
+		{"talks, and no answer any more", answeredLast(20*time.Hour, talks(3)), "no-answer"},
+		{"dials in vain thirty times, after it was heard to talk", answeredLast(20*time.Hour, dials(30)), "no-answer"},
+		{"dials in vain ten times", answeredLast(20*time.Hour, dials(10)), ""},
+		{"holds one call while another rings", answeredLast(20*time.Hour, talks(2)), ""},
+		{"mended: an answer after the talks", answeredLast(time.Minute, talks(9)), ""},
+		{"mended: the book does not know of the answer yet", both(answeredLast(20*time.Hour, talks(9)), happened("1m answered 101 001565aabb01 10.0.0.1 1")), ""},
+		{"never an answer, and put away a month ago", both(counts(map[call.EventType]int{call.Incoming: 9}), with(func(p *stream.KnownPhone) { p.Last = ago(30 * 24 * time.Hour) })), ""},
 		{"the number comes unfilled", with(func(p *stream.KnownPhone) {
 			p.Events[call.Incoming] = stream.SeenEvent{Count: 9, Last: p.Last, Unfilled: []string{"remote", "cid"}}
 		}), "unfilled"},
@@ -370,14 +377,35 @@ func TestOldDeadLettersAreANote(t *testing.T) {
 
 func both(a, b func(*Seen)) func(*Seen) { return func(s *Seen) { a(s); b(s) } }
 
-// lastEnd is a phone with n calls in its book and some ends, the last of them so long ago; since then calls came, that are in the store.
+// lastEnd is a phone with n calls in its book and some ends, the last of them so long ago; since then some calls came.
 func lastEnd(n, ends int, before time.Duration, since int) func(*Seen) {
 	return func(s *Seen) {
 		s.Phones[0].Events[call.Incoming] = stream.SeenEvent{Count: n, Last: s.Phones[0].Last}
-		s.Phones[0].Events[call.Ended] = stream.SeenEvent{Count: ends, Last: ago(before)}
-		happened(fmt.Sprintf("%v ended 101 001565aabb01 192.168.10.10 1", before))(s)
-		for range since {
-			happened("10m incoming 101 001565aabb01 192.168.10.10 1")(s)
+		s.Phones[0].Events[call.Ended] = stream.SeenEvent{Count: ends, Last: ago(before), CallsSince: since}
+	}
+}
+
+// answeredLast is a phone that told of an answer so long ago, and of other things since.
+func answeredLast(before time.Duration, since func(*Seen)) func(*Seen) {
+	return both(with(func(p *stream.KnownPhone) {
+		p.Events[call.Answered] = stream.SeenEvent{Count: 400, Last: ago(before)}
+	}), since)
+}
+
+// talks are calls of an hour in the last hours, whose answer nobody told of.
+func talks(n int) func(*Seen) {
+	return func(s *Seen) {
+		for ; n > 0; n-- {
+			happened(fmt.Sprintf("%dm incoming 101 001565aabb01 10.0.0.1 1", 100*n), fmt.Sprintf("%dm held 101 001565aabb01 10.0.0.1 1", 100*n-10),
+				fmt.Sprintf("%dm resumed 101 001565aabb01 10.0.0.1 1", 100*n-20), fmt.Sprintf("%dm ended 101 001565aabb01 10.0.0.1 1", 100*n-60))(s)
+		}
+	}
+}
+
+func dials(n int) func(*Seen) {
+	return func(s *Seen) {
+		for ; n > 0; n-- {
+			happened(fmt.Sprintf("%dm outgoing 101 001565aabb01 10.0.0.1 1", 10*n), fmt.Sprintf("%dm ended 101 001565aabb01 10.0.0.1 1", 10*n-1))(s)
 		}
 	}
 }

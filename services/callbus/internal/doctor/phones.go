@@ -15,12 +15,15 @@ const (
 	// enoughCalls is how many calls a phone must have told of before a missing end is no coincidence. It is more than a
 	// few: a Snom tells nothing of a call that was rejected.
 	enoughCalls = 5
-	// enoughSince is how many calls in a row without an end, after others that had one, are no coincidence. Where the calls are not
-	// in the store any more, it is one end to so many calls, and the last end so long ago (longAgo).
+	// enoughSince is how many calls in a row without an end, after others that had one, are no coincidence.
 	enoughSince = 10
-	longAgo     = 7 * 24 * time.Hour
-	// enoughDialled calls of which not one was answered are no coincidence.
-	enoughDialled = 10
+	// enoughDialled calls of which not one was answered are no coincidence; in a row, after others that were, it takes more: whoever
+	// sells something calls many in vain.
+	enoughDialled      = 10
+	enoughDialledSince = 30
+	// enoughTalks in a row without an answered, after others that had one, are no coincidence: while one call rings, another may be
+	// put on hold.
+	enoughTalks = 3
 	// longestRing is what rings longer than any PBX lets it.
 	longestRing = 5 * time.Minute
 	// wasUsed is how many events a phone has sent before its silence is worth a word, and workingDay how many hours with
@@ -33,6 +36,9 @@ const (
 // phones looks at each phone of the book.
 func (x exam) phones() (all []Finding) {
 	for _, p := range x.Phones {
+		if x.Now.Sub(p.Last) > gone {
+			continue
+		}
 		for _, look := range []func(stream.KnownPhone) (Finding, bool){x.noEnd, x.noAnswer, x.unfilled, x.noLine, x.silent} {
 			if f, found := look(p); found {
 				f.Line, f.MAC = p.Line, p.MAC
@@ -70,6 +76,9 @@ func latest(p stream.KnownPhone, types ...call.EventType) (t time.Time) {
 	return t
 }
 
+// endings are after what no call of a phone stays open in 1C, or only at another desk.
+var endings = []call.EventType{call.Ended, call.Missed, call.Rejected, call.Transferred}
+
 // noEnd: it tells of calls, and never, or no more, of an end.
 func (x exam) noEnd(p stream.KnownPhone) (Finding, bool) {
 	f := Finding{ID: "no-end", Level: Warning,
@@ -81,52 +90,78 @@ func (x exam) noEnd(p stream.KnownPhone) (Finding, bool) {
 	if ends(p) == 0 {
 		return f, calls(p) >= enoughCalls
 	}
-	end := latest(p, call.Ended, call.Missed, call.Rejected, call.Transferred)
+	end := latest(p, endings...)
 	for _, e := range x.of(p) { // the book is written every two seconds, and lags behind the calls
-		if slices.Contains([]call.EventType{call.Ended, call.Missed, call.Rejected, call.Transferred}, e.Type) && e.Time.After(end) {
+		if slices.Contains(endings, e.Type) && e.Time.After(end) {
 			end = e.Time
 		}
 	}
 	f.What = x.Sayf("%s tells of calls, but for %s of no end any more (ended, missed or rejected): in 1C the calls stay open",
 		"%s сообщает о звонках, но уже %s — ни разу об окончании (ended, missed, rejected): в 1С звонки не закрываются", x.name(p), x.span(x.Now.Sub(end)))
-	rare := calls(p) >= enoughSince*ends(p) && latest(p, call.Incoming, call.Outgoing).Sub(end) > longAgo
-	return f, rare || x.callsSince(p, end) >= enoughSince
+	return f, callsSince(p, end) >= enoughSince
 }
 
-// callsSince is how many calls the phone has told of since then, of those that are looked at.
-func (x exam) callsSince(p stream.KnownPhone, t time.Time) (n int) {
-	for _, e := range x.of(p) {
-		if e.Time.After(t) && (e.Type == call.Incoming || e.Type == call.Outgoing) {
-			n++
+// callsSince is how many calls the phone has told of since the last of its ends; none where the book does not know of that one yet.
+func callsSince(p stream.KnownPhone, end time.Time) int {
+	for _, is := range endings {
+		if seen := p.Events[is]; seen.Last.Equal(end) {
+			return seen.CallsSince
 		}
 	}
-	return n
+	return 0
 }
 
-// noAnswer: it has never told that a call was answered, although some were. A phone of a ring group that always loses the race
-// is healthy, so that rings alone prove nothing.
+// noAnswer: it has never, or no more, told that a call was answered, although some were. A phone of a ring group that always
+// loses the race is healthy, so that rings alone prove nothing.
 func (x exam) noAnswer(p stream.KnownPhone) (Finding, bool) {
-	talked := sum(p, call.Held, call.Resumed, call.Transferred) > 0 || sum(p, call.Outgoing) >= enoughDialled || x.talked(p)
-	return Finding{ID: "no-answer", Level: Warning,
+	f := Finding{ID: "no-answer", Level: Warning,
 		What: x.Sayf("%s has told of %d calls, and never that one was answered", "%s сообщил о звонках (%d), но ни разу об ответе (answered)", x.name(p), calls(p)),
 		Do:   x.Say("Set the URL for established (answered, connected) calls too", "Задайте в телефоне URL и для события «ответ» (established, answered, connected)"),
-	}, calls(p) > 0 && ends(p) > 0 && sum(p, call.Answered) == 0 && talked
-}
-
-// talked reports whether a call of the phone took longer than anything rings.
-func (x exam) talked(p stream.KnownPhone) bool {
-	var began time.Time
-	for _, e := range x.of(p) {
-		switch e.Type {
-		case call.Incoming, call.Outgoing:
-			began = e.Time
-		case call.Ended:
-			if !began.IsZero() && e.Time.Sub(began) > longestRing {
-				return true
-			}
+	}
+	answer := latest(p, call.Answered)
+	for _, e := range x.of(p) { // the book lags behind
+		if e.Type == call.Answered && e.Time.After(answer) {
+			answer = e.Time
 		}
 	}
-	return false
+	talks, dialled := x.since(p, answer)
+	if answer.IsZero() {
+		talked := talks > 0 || sum(p, call.Held, call.Resumed, call.Transferred) > 0 || sum(p, call.Outgoing) >= enoughDialled
+		return f, calls(p) > 0 && ends(p) > 0 && talked
+	}
+	f.What = x.Sayf("%s tells of calls, but for %s of no answer any more, although some were answered",
+		"%s сообщает о звонках, но уже %s — ни разу об ответе (answered), хотя на нём разговаривали", x.name(p), x.span(x.Now.Sub(answer)))
+	return f, talks >= enoughTalks || dialled >= enoughDialledSince
+}
+
+// since counts what the phone has told after its last answered: calls that were answered all the same, because one was held or
+// transferred or took longer than anything rings; and calls that it dialled.
+func (x exam) since(p stream.KnownPhone, answer time.Time) (talks, dialled int) {
+	var began time.Time // of a call that is not known to have been answered; zero: there is none
+	for _, e := range x.of(p) {
+		if !e.Time.After(answer) {
+			continue
+		}
+		talked := false
+		switch e.Type {
+		case call.Outgoing:
+			dialled++
+			began = e.Time
+		case call.Incoming:
+			began = e.Time
+		case call.Held, call.Resumed, call.Transferred:
+			talked = !began.IsZero()
+		case call.Ended:
+			talked = !began.IsZero() && e.Time.Sub(began) > longestRing
+		}
+		if talked {
+			talks++
+		}
+		if talked || e.Type == call.Ended {
+			began = time.Time{}
+		}
+	}
+	return talks, dialled
 }
 
 // of are the latest calls of a phone.

@@ -43,7 +43,7 @@ func (x exam) tokens() (all []Finding) {
 		all = append(all, about(without, Finding{ID: "no-token", Level: Note,
 			What: x.Sayf("Phones without a token, let in because of --token-optional: %s", "Телефоны без токена, их пускают из-за --token-optional: %s", x.bearers(without)),
 			Do: x.Sayf("callbus token new %s prints their tokens. Once every phone has its own, take --token-optional away: without it they would be refused",
-				"Их токены покажет callbus token new %s. Когда токены будут у всех, уберите --token-optional; до тех пор без него этим телефонам откажут", ids(without))}))
+				"Их токены покажет callbus token new %s. Когда токен будет у каждого, уберите --token-optional; раньше нельзя: этим телефонам откажут", ids(without))}))
 	}
 	return all
 }
