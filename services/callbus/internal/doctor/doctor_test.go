@@ -290,6 +290,7 @@ func TestAdviceIsWhatTheAdminCanDo(t *testing.T) {
 		{"another address", hit(403, "this token is not for this address", ""), "the column allow of the file", "столбец allow в файле"},
 		{"no line", hit(400, "no line: one of line, acc, local or mac is needed", ""), "line=101", "line=101"},
 		{"no such event", hit(404, "no such dialect or event", ""), "/yealink/incoming", "/yealink/incoming"},
+		{"a slip", hit(404, "no such dialect: yealnik; did you mean yealink?", ""), "yealink instead of yealnik", "yealink вместо yealnik"},
 		{"something else", hit(400, "a body must be a form", ""), "callbus provision VENDOR --print", "callbus provision ПРОИЗВОДИТЕЛЬ --print"},
 		{"an unfilled number", with(func(p *stream.KnownPhone) {
 			p.Events[call.Incoming] = stream.SeenEvent{Count: 9, Last: p.Last, Unfilled: []string{"remote"}}

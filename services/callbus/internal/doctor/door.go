@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -130,7 +131,10 @@ func (x exam) foreign(k refusal, why string) string {
 
 // unusable is what to do about a URL that makes no sense.
 func (x exam) unusable(why string) string {
+	slip := slips.FindStringSubmatch(why)
 	switch {
+	case slip != nil:
+		return x.Sayf("Mend that URL in the phone: %[2]s instead of %[1]s", "Исправьте этот URL в телефоне: %[2]s вместо %[1]s", slip[1], slip[2])
 	case strings.HasPrefix(why, "no line"):
 		return x.Say("Add the line to that URL in the phone: line=101, say, or the phone's own variable for it",
 			"Допишите в этот URL телефона линию: например line=101 или переменную телефона с его номером")
@@ -158,8 +162,14 @@ var reasons = map[string]string{
 	"this token is not for this address":     "ключ не для этого адреса",
 }
 
+// slips are how the door tells of a slip in a vendor's name.
+var slips = regexp.MustCompile(`^no such dialect: (\S+); did you mean (\S+)\?$`)
+
 // reason is why a hit was of no use, without the lists behind it.
 func (x exam) reason(why string) string {
+	if slip := slips.FindStringSubmatch(why); slip != nil {
+		return x.Sayf("%s: did you mean %s?", "%s: может быть, %s?", slip[1], slip[2])
+	}
 	short, _, _ := strings.Cut(why, ":")
 	return x.Say(short, cmp.Or(reasons[short], short))
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/callbus/callbus/internal/call"
 	"github.com/callbus/callbus/services/ingest/internal/access"
+	"github.com/callbus/callbus/services/ingest/internal/dialect"
 )
 
 const (
@@ -375,5 +376,30 @@ func TestAShortWordInPlaceOfATokenCostsNoLine(t *testing.T) {
 	h := open(t, Options{})
 	if got := h.get(t, "/p/101/phone/incoming?line=101&remote=102"); got.Status != 200 || h.last(t).Line != "101" || h.last(t).Raw != "line=101&remote=102" {
 		t.Errorf("got %d, %+v, want line 101", got.Status, h.last(t))
+	}
+}
+
+// The word in the dialect's place is said again where it is a slip of a vendor's name, and can be nothing else.
+func TestASlipInTheVendorsNameIsSaidAgainAndNoSecretEverIs(t *testing.T) {
+	h := open(t, Options{})
+	if got := h.get(t, "/Yealnik/incoming?line=101"); got.Status != 404 || got.Body != "no such dialect: yealnik; did you mean yealink?\n" {
+		t.Errorf("got %d %q", got.Status, got.Body)
+	}
+	rejected, _, log := h.told()
+	if len(rejected) != 1 || !strings.Contains(rejected[0].Reason, "yealnik") || !strings.Contains(log, "yealnik") {
+		t.Errorf("kept %+v, logged %s", rejected, log)
+	}
+	for _, word := range []string{"hunter2", "correct-horse", "snowball", "yealink-2026", "Yealink1", "yealinkpass", "001565aabb01"} {
+		for _, path := range []string{"/" + word + "/incoming", "/" + word + "/yealink/incoming", "/" + word + "/checkphone"} {
+			got := h.get(t, path+"?line=101")
+			if _, _, log := h.told(); strings.Contains(strings.ToLower(got.Body+log), strings.ToLower(word)) {
+				t.Errorf("%s: the word is said again: %s", path, got.Body)
+			}
+		}
+	}
+	for _, name := range dialect.Dialects() {
+		if most := len(name) + 2; most >= access.LeastShared { // two is dialect's maxSlips; tokens of phones are longer still
+			t.Errorf("a slip of %s may have %d characters, as many as a token: it could be one", name, most)
+		}
 	}
 }

@@ -178,8 +178,15 @@ func (h *hit) parse() (dialect.Said, *refused) {
 		return said, &refused{status: http.StatusNotFound, outcome: OutcomeUnknown, keep: true, reply: said.Reply,
 			text: "this phone's event means nothing here: events are " + knownEvents}
 	}
-	return said, &refused{status: http.StatusNotFound, outcome: OutcomeUnknown, keep: true, reply: said.Reply,
-		text: "no such dialect or event: dialects are " + strings.Join(knownDialects, " ") + "; events are " + knownEvents}
+	return said, &refused{status: http.StatusNotFound, outcome: OutcomeUnknown, keep: true, reply: said.Reply, text: h.unknown()}
+}
+
+// unknown says the word in the dialect's place again where it is a slip of the hand: anything else may be a secret.
+func (h *hit) unknown() string {
+	if near := dialect.Near(h.spoken, h.event); h.dialect == "" && near != "" && h.conceal(h.spoken) == h.spoken {
+		return "no such dialect: " + h.spoken + "; did you mean " + near + "?"
+	}
+	return "no such dialect or event: dialects are " + strings.Join(knownDialects, " ") + "; events are " + knownEvents
 }
 
 var (
