@@ -166,9 +166,9 @@ func (s *Server) reply(w http.ResponseWriter, a Action, c Call) {
 func (a Action) answer(w http.ResponseWriter) {
 	switch a.Kind {
 	case KindFull:
-		exceptionXML(w, http.StatusNotAcceptable, "Истекло время ожидания сеанса")
+		exceptionXML(w, http.StatusNotAcceptable, TextPoolTimeout)
 	case KindLocked:
-		exceptionJSON(w, http.StatusForbidden, "Начало сеанса с информационной базой запрещено.\nВедутся технические работы")
+		exceptionJSON(w, http.StatusForbidden, TextLocked+"\nВедутся технические работы", 0)
 	case KindUpdating:
 		page(w, http.StatusConflict, "1C:Enterprise 8 application error", "Различаются версии клиента и сервера (8.3.27.1719 - 8.3.27.2130)")
 	case KindAbsent:
@@ -232,11 +232,12 @@ func exceptionXML(w http.ResponseWriter, status int, text string) {
 		`<descr xmlns="http://v8.1c.ru/8.1/data/core">%s</descr></exception>`, status, escape(text))
 }
 
-// exceptionJSON begins with a byte order mark, as the platform's JSON may.
-func exceptionJSON(w http.ResponseWriter, status int, text string) {
+// exceptionJSON begins with a byte order mark, as the platform's JSON may. Its stack may have megabytes.
+func exceptionJSON(w http.ResponseWriter, status int, text string, stack int) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
-	inner := map[string]any{"descr": text, "creationStack": "core83.dll:0x0000000000085928"}
+	const frame = "core83.dll:0x0000000000085928 "
+	inner := map[string]any{"descr": text, "creationStack": strings.Repeat(frame, 1+stack/len(frame))}
 	body, _ := json.Marshal(map[string]any{ // strings and maps only: it cannot fail
 		"#exception": "{http://v8.1c.ru/8.2/virtual-resource-system}Exception",
 		"exception":  map[string]any{"reason": status, "descr": "HTTP: " + http.StatusText(status), "inner": inner},

@@ -33,6 +33,12 @@ type Options struct {
 	Parameters []string
 	// User and Password are asked for if User is not empty.
 	User, Password string
+	// Publication says how sessions are reused. Empty: each call has one of its own.
+	Publication Publication
+	// Licences is how many sessions there may be at once. 0: without limit.
+	Licences int
+	// Login is how long the start of a session takes. Nil: no time.
+	Login func() time.Duration
 	// Latency is how long the work of one call takes. Nil: no time.
 	Latency func() time.Duration
 	// Behaviour decides for each well-formed call. Nil: all are answered "OK". It may be called concurrently.
@@ -58,8 +64,11 @@ type Call struct {
 // Server is the stand-in. It is an http.Handler, and can serve by itself with Start.
 type Server struct {
 	options Options
+	base    *infobase
 
 	mutex     sync.Mutex
+	password  string
+	shut      Action // of all of 1C; OK: none
 	behaviour func(*Call) Action
 	latency   func() time.Duration
 	calls     []*Call
@@ -93,7 +102,7 @@ func New(o Options) *Server {
 		panic("onectest: Options.Parameters must name three parameters")
 	}
 	return &Server{
-		options: o, behaviour: o.Behaviour, latency: o.Latency,
+		options: o, base: newInfobase(o), password: o.Password, behaviour: o.Behaviour, latency: o.Latency,
 		now: make(map[*Call]bool), release: make(chan struct{}),
 	}
 }
@@ -196,11 +205,27 @@ func (s *Server) MaxConcurrent() []Call {
 	return append([]Call(nil), s.most...)
 }
 
-// Reset forgets calls, reads and the maximum.
+// Reset forgets calls, reads, the maximum and what was counted of sessions.
 func (s *Server) Reset() {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.calls, s.reads, s.most = nil, 0, nil
+	s.base.reset()
+}
+
+// SetPassword changes the password of Options.User. Sessions that live are of no use to who does not know it.
+func (s *Server) SetPassword(p string) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.password = p
+}
+
+// Shut answers everything, the WSDL too, in the same way from now on, before any session or call: the platform is being
+// updated (Updating), the web server stands alone (Absent), a login page came between (Page). OK opens it again.
+func (s *Server) Shut(a Action) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.shut = a
 }
 
 // ServeHTTP is the publication: GET ?wsdl and POST under Options.Path, 404 elsewhere.
@@ -214,6 +239,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		page(w, http.StatusBadRequest, "400 Bad Request", err.Error())
 		return
 	}
+	if shut := s.away(); shut.Kind != KindOK {
+		shut.answer(w)
+		return
+	}
 	if !s.allowed(r) {
 		w.Header().Set("WWW-Authenticate", `Basic realm="1C:Enterprise 8.3"`)
 		w.WriteHeader(http.StatusUnauthorized)
@@ -223,7 +252,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodPost:
 		s.post(w, r, body)
 	case r.Method == http.MethodGet && hasWSDL(r.URL.RawQuery):
-		s.describe(w)
+		s.describe(w, r)
 	default:
 		page(w, http.StatusBadRequest, "1C:Enterprise 8 application error", "Unknown request")
 	}
@@ -235,12 +264,26 @@ func hasWSDL(query string) bool {
 }
 
 func (s *Server) allowed(r *http.Request) bool {
+	s.mutex.Lock()
+	want := s.password
+	s.mutex.Unlock()
 	user, password, _ := r.BasicAuth()
-	return s.options.User == "" || user == s.options.User && password == s.options.Password
+	if s.options.User == "" || user == s.options.User && password == want {
+		return true
+	}
+	s.base.set(func(b *infobase) { b.seen.Denied = append(b.seen.Denied, time.Now()) })
+	return false
 }
 
-// describe answers ?wsdl as the behaviour wants it where 1C as a whole is away: a call that is nil asks.
-func (s *Server) describe(w http.ResponseWriter) {
+func (s *Server) away() Action {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.shut
+}
+
+// describe answers ?wsdl as the behaviour wants it where 1C as a whole is away: a call with the number "wsdl" asks. Whether
+// the real one starts a session for it is not known; this one starts none, but a session may be finished so.
+func (s *Server) describe(w http.ResponseWriter, r *http.Request) {
 	s.mutex.Lock()
 	s.reads++
 	behaviour := s.behaviour
@@ -251,18 +294,32 @@ func (s *Server) describe(w http.ResponseWriter) {
 			return
 		}
 	}
+	v, refused := s.base.look(r.Context(), wishOf(r))
+	if refused != nil {
+		refused(w)
+		return
+	}
+	defer s.base.leave(v)
+	v.show(w)
 	w.Header().Set("Content-Type", "text/xml; charset=utf-8")
 	io.WriteString(w, s.WSDL()) //nolint:errcheck // the client may have gone
 }
 
 func (s *Server) post(w http.ResponseWriter, r *http.Request, body []byte) {
+	v, refused := s.base.enter(r.Context(), wishOf(r))
+	if refused != nil {
+		refused(w)
+		return
+	}
+	defer s.base.leave(v)
+	v.show(w)
 	envelope, err := s.understand(r, body)
 	if err != nil {
 		fault(w, envelope.soap12, "Client", err.Error())
 		return
 	}
 	c := s.begin(envelope, body)
-	s.play(w, r, c)
+	s.play(w, r, c, v)
 }
 
 func (s *Server) begin(e request, body []byte) *Call {
@@ -283,7 +340,7 @@ func (s *Server) begin(e request, body []byte) *Call {
 
 // play does what the behaviour says, and ends the record before the answer goes out, so that whoever has the answer
 // finds the call finished.
-func (s *Server) play(w http.ResponseWriter, r *http.Request, c *Call) {
+func (s *Server) play(w http.ResponseWriter, r *http.Request, c *Call, v visit) {
 	s.mutex.Lock()
 	behaviour, latency, release := s.behaviour, s.latency, s.release
 	asked := *c
@@ -294,10 +351,13 @@ func (s *Server) play(w http.ResponseWriter, r *http.Request, c *Call) {
 	}
 	alive := true
 	if action.Kind == KindHang {
-		alive = wait(r.Context(), release, nil)
+		alive = wait(r.Context(), v.killed, release, nil)
 	}
 	if latency != nil && alive && action.Kind != KindResetBefore {
-		alive = s.work(r.Context(), latency())
+		alive = work(r.Context(), v.killed, latency())
+	}
+	if v.isKilled() && action.Kind.works() {
+		action = Fault(TextKilledNow)
 	}
 	done := s.finish(c, action, action.Kind.works() && alive)
 	if s.options.OnCall != nil {
@@ -308,17 +368,18 @@ func (s *Server) play(w http.ResponseWriter, r *http.Request, c *Call) {
 	}
 }
 
-func (s *Server) work(ctx context.Context, d time.Duration) bool {
+func work(ctx context.Context, killed <-chan struct{}, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
-	return wait(ctx, nil, timer.C)
+	return wait(ctx, killed, nil, timer.C)
 }
 
 // wait reports whether the client is still there afterwards.
-func wait(ctx context.Context, release <-chan struct{}, timer <-chan time.Time) bool {
+func wait(ctx context.Context, killed, release <-chan struct{}, timer <-chan time.Time) bool {
 	select {
 	case <-ctx.Done():
 		return false
+	case <-killed:
 	case <-release:
 	case <-timer:
 	}
