@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/callbus/callbus/internal/call"
+	"github.com/callbus/callbus/internal/phone"
 	"github.com/callbus/callbus/internal/verdict"
 )
 
@@ -24,6 +25,7 @@ type Life struct {
 	Subject  string
 	Sequence uint64    // its place in the stream; 0: it was sent again, and stored before the time that was asked for
 	Stored   time.Time // by the server's clock
+	Remote   bool      // found by the number of the other side alone
 	Passages []Passage // by target, then in the order of the stream
 }
 
@@ -49,12 +51,13 @@ type Wait struct {
 
 // Search says whose lives are told.
 type Search struct {
-	Word  string    // a line, a phone's call id, or an event's id
+	Word  string    // a line, a phone's call id, an event's id, or the other side's number in any spelling
 	Since time.Time // of no concern to an event's id, which has its time in it
-	Most  int       // the last so many
+	Most  int       // the last so many of those that Word names, and of those that it is the other side's number of
 }
 
-// Lives reads what is recorded of the events that a word names, oldest first. It changes nothing. Errors: ErrNoCalls, NATS.
+// Lives reads what is recorded of the events that a word names, oldest first; behind them those of which it is the other
+// side's number. It changes nothing. Errors: ErrNoCalls, NATS.
 func Lives(ctx context.Context, nc *nats.Conn, s Search) ([]Life, error) {
 	js, err := jetstream.New(nc)
 	if err != nil {
@@ -63,7 +66,7 @@ func Lives(ctx context.Context, nc *nats.Conn, s Search) ([]Life, error) {
 	if id, err := uuid.Parse(s.Word); err == nil && id.Version() == 7 {
 		s.Since = time.Unix(id.Time().UnixTime()).Add(-clocks)
 	}
-	h := &history{js: js, search: s, lives: map[string]*Life{}}
+	h := &history{js: js, search: s, number: phone.Parse(s.Word, phone.DefaultRegion), lives: map[string]*Life{}}
 	if err := h.read(ctx); err != nil {
 		return nil, err
 	}
@@ -75,6 +78,7 @@ func Lives(ctx context.Context, nc *nats.Conn, s Search) ([]Life, error) {
 type history struct {
 	js     jetstream.JetStream
 	search Search
+	number phone.Number // that the word may be
 	calls  jetstream.Stream
 	lives  map[string]*Life // by the event's id
 }
@@ -101,12 +105,13 @@ func (h *history) read(ctx context.Context) error {
 func (h *history) note(stream string, m jetstream.Msg, sequence uint64) {
 	e, err := Decode(m.Data())
 	meta, noMeta := m.Metadata()
-	if err != nil || noMeta != nil || !slices.Contains([]string{string(e.Line), e.CallID, e.ID}, h.search.Word) {
+	named := slices.Contains([]string{string(e.Line), e.CallID, e.ID}, h.search.Word)
+	if err != nil || noMeta != nil || !named && !sameNumber(h.number, e.Remote.Number) {
 		return
 	}
 	l := h.lives[e.ID]
 	if l == nil {
-		l = &Life{Event: e, Stream: stream}
+		l = &Life{Event: e, Stream: stream, Remote: !named}
 		h.lives[e.ID] = l
 	}
 	if target, again := againFor(m.Subject()); again {
@@ -116,6 +121,30 @@ func (h *history) note(stream string, m jetstream.Msg, sequence uint64) {
 	l.Subject, l.Sequence, l.Stored = m.Subject(), sequence, meta.Timestamp
 }
 
+const (
+	fewest = 7  // digits that a number may be asked for by its end with
+	most   = 10 // digits that tell two numbers apart: before them stands a country's code, or the 8 that was dialled for it
+)
+
+// sameNumber reports whether a number that was asked for is this one. Short ones are internal, and are asked for whole.
+func sameNumber(asked, n phone.Number) bool {
+	if asked == n {
+		return n != ""
+	}
+	end := digitsOf(asked)
+	end = end[max(0, len(end)-most):]
+	return len(end) >= fewest && strings.HasSuffix(digitsOf(n), end)
+}
+
+func digitsOf(n phone.Number) string {
+	return strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, string(n))
+}
+
 // againFor reads the target in again.<target>.<event>.
 func againFor(subject string) (target string, again bool) {
 	rest, again := strings.CutPrefix(subject, "again.")
@@ -123,10 +152,19 @@ func againFor(subject string) (target string, again bool) {
 	return target, again
 }
 
-func (h *history) last() (lives []Life) {
+func (h *history) last() []Life {
+	var named, remote []Life
 	for _, l := range h.lives {
-		lives = append(lives, *l)
+		if l.Remote {
+			remote = append(remote, *l)
+		} else {
+			named = append(named, *l)
+		}
 	}
+	return append(h.lastOf(named), h.lastOf(remote)...)
+}
+
+func (h *history) lastOf(lives []Life) []Life {
 	slices.SortFunc(lives, func(a, b Life) int { return a.Event.Time.Compare(b.Event.Time) })
 	return lives[max(0, len(lives)-h.search.Most):]
 }
@@ -149,11 +187,35 @@ func (h *history) follow(ctx context.Context, lives []Life) error {
 		if lives[i].Stream == Phones {
 			continue
 		}
-		if err := h.followOne(ctx, &lives[i], endings[lives[i].Event.ID], sets, lanes); err != nil {
+		lives[i].begin(sets)
+		lives[i].end(endings[lives[i].Event.ID])
+		if err := h.followOne(ctx, &lives[i], sets, lanes); err != nil {
 			return err
 		}
 	}
-	return nil
+	return h.lookAgain(ctx, lives)
+}
+
+// lookAgain reads the endings once more where a lane has an event behind it whose ending was not found: it may have been
+// stored while we looked.
+func (h *history) lookAgain(ctx context.Context, lives []Life) error {
+	if !slices.ContainsFunc(lives, Life.unexplained) {
+		return nil
+	}
+	endings, err := h.endings(ctx, lives)
+	for i := range lives {
+		if lives[i].unexplained() {
+			lives[i].end(endings[lives[i].Event.ID])
+		}
+	}
+	return err
+}
+
+// unexplained reports whether a passage has ended, and nothing says how.
+func (l Life) unexplained() bool {
+	return l.Stream == Calls && slices.ContainsFunc(l.Passages, func(p Passage) bool {
+		return p.Ending == nil && p.Wait == nil && !p.Before
+	})
 }
 
 // sets are the targets in force; none where no adapter has worked yet.
@@ -189,8 +251,7 @@ func (h *history) endings(ctx context.Context, lives []Life) (map[string][]Ended
 	})
 }
 
-func (h *history) followOne(ctx context.Context, l *Life, endings []Ended, sets map[string]LaneSet, lanes map[string]*laneState) error {
-	l.add(endings, sets)
+func (h *history) followOne(ctx context.Context, l *Life, sets map[string]LaneSet, lanes map[string]*laneState) error {
 	for i := range l.Passages {
 		p := &l.Passages[i]
 		set, inForce := sets[p.Target]
@@ -207,20 +268,24 @@ func (h *history) followOne(ctx context.Context, l *Life, endings []Ended, sets 
 	return nil
 }
 
-// add puts a passage to each target beside those that an operator began, and each ending to its passage.
-func (l *Life) add(endings []Ended, sets map[string]LaneSet) {
+// begin puts a passage to each target beside those that an operator began.
+func (l *Life) begin(sets map[string]LaneSet) {
 	for target := range sets {
 		if l.Sequence > 0 {
 			l.Passages = append(l.Passages, Passage{Target: target, Sequence: l.Sequence})
 		}
 	}
+}
+
+// end puts each ending to its passage.
+func (l *Life) end(endings []Ended) {
 	for _, e := range endings {
 		i := slices.IndexFunc(l.Passages, func(p Passage) bool { return p.Target == e.Target && p.Sequence == e.Sequence })
 		if i < 0 { // of a target that has been forgotten, or before the time that was asked for
 			l.Passages = append(l.Passages, Passage{Target: e.Target, Sequence: e.Sequence})
 			i = len(l.Passages) - 1
 		}
-		l.Passages[i].Ending = &e
+		l.Passages[i].Ending, l.Passages[i].Wait = &e, nil
 	}
 	slices.SortFunc(l.Passages, func(a, b Passage) int {
 		if c := cmp.Compare(a.Target, b.Target); c != 0 {
@@ -288,7 +353,7 @@ func (h *history) look(ctx context.Context, l *laneState, name string) error {
 		return fmt.Errorf("look at lane %s: %w", name, err)
 	}
 	info := c.CachedInfo()
-	if info.NumAckPending > 0 && info.Delivered.Last != nil {
+	if info.NumAckPending > 0 && info.Delivered.Last != nil && info.Delivered.Stream > l.cursor { // else it has its ending
 		l.InHand = *info.Delivered.Last
 	}
 	l.Owned = slices.ContainsFunc(info.PriorityGroups, pinned) || time.Since(l.InHand) < probing

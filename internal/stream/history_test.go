@@ -9,6 +9,7 @@ import (
 
 	"github.com/callbus/callbus/internal/call"
 	"github.com/callbus/callbus/internal/natstest"
+	"github.com/callbus/callbus/internal/phone"
 	"github.com/callbus/callbus/internal/stream"
 	"github.com/callbus/callbus/internal/verdict"
 )
@@ -147,5 +148,89 @@ func TestADeadLetterThatWasSentAgainHasTwoPassages(t *testing.T) {
 	done := lives(t, nc, sent.ID)[0].Passages
 	if len(done) != 2 || done[0].Ending != nil || done[0].Wait != nil || done[1].Ending == nil || done[1].Ending.Kind != verdict.Delivered {
 		t.Errorf("passages %+v: want the letter gone, and a delivery", done)
+	}
+}
+
+func TestALifeIsFoundByTheOtherSidesNumberInAnySpelling(t *testing.T) {
+	t.Parallel()
+	nc := natstest.Start(t).Declared()
+	p := publisher(t, nc)
+	put := func(line call.Line, number phone.Number) string {
+		e, err := p.Publish(ctx(t), call.Event{Type: call.Incoming, Line: line, Source: "yealink", Remote: call.Party{Number: number}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e.ID
+	}
+	moscow := put("101", "+74951234567")
+	inside := put("102", "101")
+	belarus := put("103", "+375291234567")
+	dialled := put("104", "84951234567") // as a phone of an unknown region sent it
+	put("105", "")
+	for word, want := range map[string][]string{
+		"+74951234567":        {moscow, dialled},
+		"84951234567":         {moscow, dialled},
+		"+7 (495) 123-45-67":  {moscow, dialled},
+		"8 495 123 45 67":     {moscow, dialled},
+		"4951234567":          {moscow, dialled},
+		"1234567":             {moscow, belarus, dialled},
+		"123-45-67":           {moscow, belarus, dialled},
+		"+375 29 123-45-67":   {belarus},
+		"sip:74951234567@pbx": {moscow, dialled},
+		"101":                 {moscow, inside}, // the line first
+		"102":                 {inside},
+		"234567":              nil, // an internal number of six digits, not the end of another
+		"74959999999":         nil,
+		"Иван":                nil,
+	} {
+		var got []string
+		for _, l := range lives(t, nc, word) {
+			got = append(got, l.Event.ID)
+			if named := word == string(l.Event.Line); l.Remote == named {
+				t.Errorf("%q: line %s, remote %v", word, l.Event.Line, l.Remote)
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", word, diff)
+		}
+	}
+}
+
+// Bug: in the instant in which an event ended it was told to have ended nobody knew how.
+func TestAnEventThatEndsWhileItIsLookedAtIsExplained(t *testing.T) {
+	t.Parallel()
+	nc := natstest.Start(t).Declared()
+	p := publisher(t, nc)
+	l := lane(t, target(t, nc, "main", 1), 0)
+	const events = 60
+	for i := range events {
+		publish(t, p, "101", i)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		for range events {
+			m, err := l.Next(ctx(t))
+			if err == nil {
+				_, err = m.End(ctx(t), verdict.Ending{Verdict: verdict.Done(), Attempts: 1}, func(error) {})
+			}
+			if err != nil {
+				ended <- err
+				return
+			}
+		}
+		ended <- nil
+	}()
+	for open := true; open; {
+		open = false
+		for _, life := range lives(t, nc, "101") {
+			passage := life.Passages[0]
+			open = open || passage.Wait != nil
+			if passage.Ending == nil && passage.Wait == nil {
+				t.Fatalf("event %d: neither an ending nor a wait", life.Sequence)
+			}
+		}
+	}
+	if err := <-ended; err != nil {
+		t.Fatal(err)
 	}
 }

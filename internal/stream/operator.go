@@ -31,7 +31,7 @@ func Tail(nc *nats.Conn, tell func(call.Event)) error {
 // DeadLetter is an event that a target will never take.
 type DeadLetter struct{ Ended }
 
-// DeadLetters tells what is dead, oldest first.
+// DeadLetters tells what is dead, oldest first. Errors: ErrNoEndings, NATS.
 func DeadLetters(ctx context.Context, nc *nats.Conn, tell func(DeadLetter)) error {
 	ends, err := endingsOf(ctx, nc)
 	if err != nil {
@@ -45,7 +45,7 @@ func DeadLetters(ctx context.Context, nc *nats.Conn, tell func(DeadLetter)) erro
 // ErrNoDeadLetter says that there is no dead letter with that number.
 var ErrNoDeadLetter = errors.New("no dead letter has this number")
 
-// FindDeadLetter reads one dead letter. Errors: ErrNoDeadLetter, NATS.
+// FindDeadLetter reads one dead letter. Errors: ErrNoDeadLetter, ErrNoEndings, NATS.
 func FindDeadLetter(ctx context.Context, nc *nats.Conn, number uint64) (DeadLetter, error) {
 	ends, err := endingsOf(ctx, nc)
 	if err != nil {
@@ -125,6 +125,9 @@ func takesAgain(ctx context.Context, js jetstream.JetStream, letter DeadLetter) 
 	return err
 }
 
+// ErrNoEndings says that no adapter has worked here: it makes the stream of endings.
+var ErrNoEndings = errors.New("no adapter has worked on this NATS yet: there is no stream " + Endings)
+
 func endingsOf(ctx context.Context, nc *nats.Conn) (jetstream.Stream, error) {
 	js, err := jetstream.New(nc)
 	if err != nil {
@@ -132,7 +135,7 @@ func endingsOf(ctx context.Context, nc *nats.Conn) (jetstream.Stream, error) {
 	}
 	ends, err := js.Stream(ctx, Endings)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return nil, errors.New("no adapter has worked on this NATS yet: there is no stream " + Endings)
+		return nil, ErrNoEndings
 	}
 	if err != nil {
 		return nil, fmt.Errorf("look at stream %s: %w", Endings, err)
