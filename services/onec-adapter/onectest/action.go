@@ -34,6 +34,8 @@ const (
 	KindResetBefore              // the connection breaks, and the operation does not run
 	KindResetAfter               // the operation runs, and the connection breaks
 	KindStatus                   // any status with any body
+	KindHeavy                    // 500 and exception JSON with megabytes of creationStack
+	KindBroken                   // 500 and an HTML page of the platform, with the action's text
 )
 
 // works reports whether the operation runs.
@@ -59,6 +61,7 @@ type Action struct {
 	Kind   Kind
 	Text   string // of a Fault or a return value; body of KindStatus
 	Status int    // of KindStatus
+	Bytes  int    // of KindHeavy
 }
 
 // OK runs the operation and returns "OK".
@@ -69,6 +72,34 @@ func Return(text string) Action { return Action{Kind: KindOK, Text: text} }
 
 // Fault refuses with a text, as an exception in the service's code does.
 func Fault(text string) Action { return Action{Kind: KindFault, Text: text} }
+
+// Exception is an exception in the service's code as 1C tells of it, wrapped twice.
+func Exception(message string) Action {
+	const where = "{WebСервис.TelData.Модуль(25)}: "
+	return Fault("Неизвестная ошибка. " + where + message + "\nпо причине:\n" + where + message)
+}
+
+// DataLock is a transaction that waited for a lock in vain: the same call may go through a moment later.
+func DataLock() Action {
+	return Exception("Ошибка блокировки данных. Превышено максимальное время ожидания предоставления блокировки")
+}
+
+// Deadlock is a transaction that was the victim of another. (The words of SQL Server are general knowledge.)
+func Deadlock() Action {
+	return Exception("Конфликт блокировок при выполнении транзакции: Microsoft SQL Server: Transaction (Process ID 61) was deadlocked " +
+		"on lock resources with another process and has been chosen as the deadlock victim.")
+}
+
+// Heavy is an exception whose stack has this many bytes.
+func Heavy(text string, bytes int) Action { return Action{Kind: KindHeavy, Text: text, Bytes: bytes} }
+
+// DeviceFull is a server of 1C without room on its disk.
+func DeviceFull() Action {
+	return Action{Kind: KindBroken, Text: "The device is full 'v8_x.tmp'. 28(0x0000001C): No space left on device"}
+}
+
+// Page is a web page that came between, with status 200.
+func Page() Action { return Action{Kind: KindPage} }
 
 // Status answers with any status and body.
 func Status(status int, body string) Action {
@@ -152,6 +183,10 @@ func Mix(seed uint64, shares ...Share) func(*Call) Action {
 
 // reply answers a call.
 func (s *Server) reply(w http.ResponseWriter, a Action, c Call) {
+	if c.Posted != nil {
+		answerPosted(w, a, *c.Posted)
+		return
+	}
 	switch a.Kind {
 	case KindOK, KindHang:
 		s.respond(w, c, a)
@@ -184,6 +219,10 @@ func (a Action) answer(w http.ResponseWriter) {
 		page(w, http.StatusOK, "Sign in", "Please sign in to go on.")
 	case KindGarbage:
 		io.WriteString(w, "\x00\xff\x17 nothing that anyone could read") //nolint:errcheck // the client may have gone
+	case KindHeavy:
+		exceptionJSON(w, http.StatusInternalServerError, a.Text, a.Bytes)
+	case KindBroken:
+		page(w, http.StatusInternalServerError, "1C:Enterprise 8 application error", a.Text)
 	case KindStatus:
 		w.WriteHeader(a.Status)
 		io.WriteString(w, a.Text) //nolint:errcheck // the client may have gone
@@ -198,10 +237,20 @@ func (s *Server) respond(w http.ResponseWriter, c Call, a Action) {
 	if a.Kind == KindHang && text == "" {
 		text = "OK"
 	}
-	body := fmt.Sprintf("\t\t<m:%[1]sResponse xmlns:m=\"%[2]s\">\n\t\t\t<m:return xmlns:xs=\"http://www.w3.org/2001/XMLSchema\""+
-		"\n\t\t\t\t\txmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\">%[3]s</m:return>\n\t\t</m:%[1]sResponse>\n",
-		s.options.Operation, escape(s.options.Namespace), escape(text))
-	envelope(w, http.StatusOK, c.SOAP12, body)
+	var values strings.Builder
+	value(&values, "return", text)
+	for _, p := range s.options.Further {
+		if p.Out {
+			value(&values, p.Name, "")
+		}
+	}
+	envelope(w, http.StatusOK, c.SOAP12, fmt.Sprintf("\t\t<m:%[1]sResponse xmlns:m=\"%[2]s\">\n%[3]s\t\t</m:%[1]sResponse>\n",
+		s.options.Operation, escape(s.options.Namespace), &values))
+}
+
+func value(b *strings.Builder, name, text string) {
+	fmt.Fprintf(b, "\t\t\t<m:%[1]s xmlns:xs=\"http://www.w3.org/2001/XMLSchema\"\n\t\t\t\t\txmlns:xsi=\"%[2]s\">%[3]s</m:%[1]s>\n",
+		name, nsInstance, escape(text))
 }
 
 func fault(w http.ResponseWriter, soap12 bool, code, text string) {

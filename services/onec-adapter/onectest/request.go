@@ -12,6 +12,7 @@ import (
 const (
 	nsEnvelope11 = "http://schemas.xmlsoap.org/soap/envelope/"
 	nsEnvelope12 = "http://www.w3.org/2003/05/soap-envelope"
+	nsInstance   = "http://www.w3.org/2001/XMLSchema-instance"
 )
 
 // request is a call that was understood.
@@ -79,21 +80,49 @@ func (s *Server) checkCall(c xmlElement, got *request) error {
 	if want := (xml.Name{Space: s.options.Namespace, Local: s.options.Operation}); c.XMLName != want {
 		return fmt.Errorf("unknown operation {%s}%s, want {%s}%s", c.XMLName.Space, c.XMLName.Local, want.Space, want.Local)
 	}
-	for i, name := range s.options.Parameters {
+	wanted := s.wanted()
+	for i, want := range wanted {
 		if i >= len(c.Inner) {
-			return fmt.Errorf("parameter %s is missing", name)
+			return fmt.Errorf("parameter %s is missing", want.Name)
 		}
 		p := c.Inner[i]
-		if want := (xml.Name{Space: s.options.Namespace, Local: name}); p.XMLName != want {
-			return fmt.Errorf("parameter %d is {%s}%s, want {%s}%s", i+1, p.XMLName.Space, p.XMLName.Local, want.Space, want.Local)
+		if name := (xml.Name{Space: s.options.Namespace, Local: want.Name}); p.XMLName != name {
+			return fmt.Errorf("parameter %d is {%s}%s, want {%s}%s", i+1, p.XMLName.Space, p.XMLName.Local, name.Space, name.Local)
 		}
-		got.values[i] = p.Text
+		if p.isNil() && !want.Nillable {
+			return fmt.Errorf("parameter %s is nil and may not be", want.Name)
+		}
+		if i < len(got.values) {
+			got.values[i] = p.Text
+		}
 	}
-	if len(c.Inner) > len(s.options.Parameters) {
-		return fmt.Errorf("parameter %s is one too many", c.Inner[len(s.options.Parameters)].XMLName.Local)
+	if len(c.Inner) > len(wanted) {
+		return fmt.Errorf("parameter %s is one too many", c.Inner[len(wanted)].XMLName.Local)
 	}
 	if n := got.values[0]; len(n) != 1 || n < "1" || n > "4" {
 		return fmt.Errorf("parameter %s is %q, want 1, 2, 3 or 4", s.options.Parameters[0], n)
 	}
 	return nil
+}
+
+// wanted are the parameters that a call must have.
+func (s *Server) wanted() (all []Parameter) {
+	for _, name := range s.options.Parameters {
+		all = append(all, Parameter{Name: name})
+	}
+	for _, p := range s.options.Further {
+		if !p.Out {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+func (e xmlElement) isNil() bool {
+	for _, a := range e.Attrs {
+		if a.Name.Space == nsInstance && a.Name.Local == "nil" {
+			return a.Value == "true" || a.Value == "1"
+		}
+	}
+	return false
 }

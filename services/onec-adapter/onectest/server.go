@@ -18,6 +18,7 @@ const (
 	DefaultService   = "TelData"
 	DefaultOperation = "TelData"
 	DefaultPath      = "/base/ws/teldata.1cws"
+	DefaultHTTPPath  = "/base/hs/calls"
 )
 
 // DefaultParameters are those of the original service.
@@ -31,8 +32,16 @@ type Options struct {
 	Operation string
 	// Parameters are the names of event number, other side and line, in this order.
 	Parameters []string
+	// Further are parameters that the service has after those, and Out ones.
+	Further []Parameter
+	// HTTPPath is the root of an HTTP service: what comes there or below is a call too, in JSON, as a form, or in its URL.
+	HTTPPath string
 	// User and Password are asked for if User is not empty.
 	User, Password string
+	// Bearer is a token that is taken in place of them, in Authorization: Bearer.
+	Bearer string
+	// BOM puts a byte order mark in front of every body.
+	BOM bool
 	// Publication says how sessions are reused. Empty: each call has one of its own.
 	Publication Publication
 	// Licences is how many sessions there may be at once. 0: without limit.
@@ -55,10 +64,11 @@ type Call struct {
 	Number   string    // of the event
 	Remote   string
 	Line     string
-	Raw      []byte // the envelope as it came
+	Raw      []byte // the envelope, or the body of an HTTP service, as it came
 	SOAP12   bool
-	Action   Action // what was done with it
-	Worked   bool   // the operation ran: a user would have seen the pop-up
+	Posted   *Posted // of the HTTP service; nil: it came by SOAP
+	Action   Action  // what was done with it
+	Worked   bool    // the operation ran: a user would have seen the pop-up
 }
 
 // Server is the stand-in. It is an http.Handler, and can serve by itself with Start.
@@ -68,6 +78,7 @@ type Server struct {
 
 	mutex     sync.Mutex
 	password  string
+	bom       bool
 	shut      Action // of all of 1C; OK: none
 	behaviour func(*Call) Action
 	latency   func() time.Duration
@@ -75,8 +86,9 @@ type Server struct {
 	reads     int
 	now       map[*Call]bool
 	most      []Call
-	release   chan struct{} // closed to let hanging calls go
-	closed    bool          // then it stays closed: nothing hangs in a server that is going down
+	keys      map[string]bool // of the HTTP service's calls that worked
+	release   chan struct{}   // closed to let hanging calls go
+	closed    bool            // then it stays closed: nothing hangs in a server that is going down
 	http      *http.Server
 	address   string
 }
@@ -95,6 +107,9 @@ func New(o Options) *Server {
 	if o.Operation == "" {
 		o.Operation = DefaultOperation
 	}
+	if o.HTTPPath == "" {
+		o.HTTPPath = DefaultHTTPPath
+	}
 	if len(o.Parameters) == 0 {
 		o.Parameters = DefaultParameters
 	}
@@ -102,8 +117,8 @@ func New(o Options) *Server {
 		panic("onectest: Options.Parameters must name three parameters")
 	}
 	return &Server{
-		options: o, base: newInfobase(o), password: o.Password, behaviour: o.Behaviour, latency: o.Latency,
-		now: make(map[*Call]bool), release: make(chan struct{}),
+		options: o, base: newInfobase(o), password: o.Password, bom: o.BOM, behaviour: o.Behaviour, latency: o.Latency,
+		now: make(map[*Call]bool), keys: make(map[string]bool), release: make(chan struct{}),
 	}
 }
 
@@ -134,6 +149,9 @@ func (s *Server) Addr() string {
 
 // URL is what an operator would configure: http://127.0.0.1:port/base/ws/teldata.1cws.
 func (s *Server) URL() string { return "http://" + s.Addr() + s.options.Path }
+
+// HTTPURL is that of the HTTP service: http://127.0.0.1:port/base/hs/calls.
+func (s *Server) HTTPURL() string { return "http://" + s.Addr() + s.options.HTTPPath }
 
 // Close lets hanging calls go and stops at once: whoever still waits sees a broken connection, whoever comes later a
 // refused one.
@@ -191,6 +209,15 @@ func (s *Server) Calls() []Call {
 	return all
 }
 
+// ByLine gives the calls of each line in the order of arrival.
+func (s *Server) ByLine() map[string][]Call {
+	lines := make(map[string][]Call)
+	for _, c := range s.Calls() {
+		lines[c.Line] = append(lines[c.Line], c)
+	}
+	return lines
+}
+
 // Reads says how often the WSDL was asked for.
 func (s *Server) Reads() int {
 	s.mutex.Lock()
@@ -220,6 +247,13 @@ func (s *Server) SetPassword(p string) {
 	s.password = p
 }
 
+// SetBOM puts a byte order mark in front of every body from now on, or no more.
+func (s *Server) SetBOM(on bool) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.bom = on
+}
+
 // Shut answers everything, the WSDL too, in the same way from now on, before any session or call: the platform is being
 // updated (Updating), the web server stands alone (Absent), a login page came between (Page). OK opens it again.
 func (s *Server) Shut(a Action) {
@@ -228,9 +262,10 @@ func (s *Server) Shut(a Action) {
 	s.shut = a
 }
 
-// ServeHTTP is the publication: GET ?wsdl and POST under Options.Path, 404 elsewhere.
+// ServeHTTP is the publication: GET ?wsdl and POST under Options.Path, anything under Options.HTTPPath, 404 elsewhere.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path != s.options.Path {
+	soap, posted := r.URL.Path == s.options.Path, under(s.options.HTTPPath, r.URL.Path)
+	if !soap && !posted {
 		page(w, http.StatusNotFound, "404 Not Found", "The requested URL was not found on this server.")
 		return
 	}
@@ -239,18 +274,19 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		page(w, http.StatusBadRequest, "400 Bad Request", err.Error())
 		return
 	}
-	if shut := s.away(); shut.Kind != KindOK {
-		shut.answer(w)
-		return
-	}
-	if !s.allowed(r) {
-		w.Header().Set("WWW-Authenticate", `Basic realm="1C:Enterprise 8.3"`)
-		w.WriteHeader(http.StatusUnauthorized)
-		return
+	shut, bom := s.mood()
+	if bom {
+		w = &marked{ResponseWriter: w}
 	}
 	switch {
+	case shut.Kind != KindOK:
+		shut.answer(w)
+	case !s.allowed(r):
+		Action{Kind: KindUnauthorized}.answer(w)
+	case posted:
+		s.serve(w, r, body, s.servePosted)
 	case r.Method == http.MethodPost:
-		s.post(w, r, body)
+		s.serve(w, r, body, s.serveSOAP)
 	case r.Method == http.MethodGet && hasWSDL(r.URL.RawQuery):
 		s.describe(w, r)
 	default:
@@ -268,17 +304,19 @@ func (s *Server) allowed(r *http.Request) bool {
 	want := s.password
 	s.mutex.Unlock()
 	user, password, _ := r.BasicAuth()
-	if s.options.User == "" || user == s.options.User && password == want {
+	byToken := s.options.Bearer != "" && r.Header.Get("Authorization") == "Bearer "+s.options.Bearer
+	byPassword := s.options.User != "" && user == s.options.User && password == want
+	if byToken || byPassword || s.options.User == "" && s.options.Bearer == "" {
 		return true
 	}
 	s.base.set(func(b *infobase) { b.seen.Denied = append(b.seen.Denied, time.Now()) })
 	return false
 }
 
-func (s *Server) away() Action {
+func (s *Server) mood() (shut Action, bom bool) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	return s.shut
+	return s.shut, s.bom
 }
 
 // describe answers ?wsdl as the behaviour wants it where 1C as a whole is away: a call with the number "wsdl" asks. Whether
@@ -305,7 +343,8 @@ func (s *Server) describe(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, s.WSDL()) //nolint:errcheck // the client may have gone
 }
 
-func (s *Server) post(w http.ResponseWriter, r *http.Request, body []byte) {
+// serve gets the request a session.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, body []byte, next func(http.ResponseWriter, *http.Request, []byte, visit)) {
 	v, refused := s.base.enter(r.Context(), wishOf(r))
 	if refused != nil {
 		refused(w)
@@ -313,17 +352,32 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, body []byte) {
 	}
 	defer s.base.leave(v)
 	v.show(w)
+	next(w, r, body, v)
+}
+
+func (s *Server) serveSOAP(w http.ResponseWriter, r *http.Request, body []byte, v visit) {
 	envelope, err := s.understand(r, body)
 	if err != nil {
 		fault(w, envelope.soap12, "Client", err.Error())
 		return
 	}
-	c := s.begin(envelope, body)
-	s.play(w, r, c, v)
+	s.play(w, r, s.begin(Call{
+		Number: envelope.values[0], Remote: envelope.values[1], Line: envelope.values[2], Raw: body, SOAP12: envelope.soap12,
+	}), v)
 }
 
-func (s *Server) begin(e request, body []byte) *Call {
-	c := &Call{Time: time.Now(), Number: e.values[0], Remote: e.values[1], Line: e.values[2], Raw: body, SOAP12: e.soap12}
+func (s *Server) servePosted(w http.ResponseWriter, r *http.Request, body []byte, v visit) {
+	c, err := understandPosted(r, body)
+	if err != nil {
+		refusePosted(w, err)
+		return
+	}
+	s.play(w, r, s.begin(c), v)
+}
+
+func (s *Server) begin(arrived Call) *Call {
+	c := &arrived
+	c.Time = time.Now()
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	c.Seq = len(s.calls) + 1
@@ -389,6 +443,11 @@ func wait(ctx context.Context, killed, release <-chan struct{}, timer <-chan tim
 func (s *Server) finish(c *Call, a Action, worked bool) Call {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
+	if p := c.Posted; p != nil && p.Key != "" && worked {
+		told := *p // copies of the call that are out keep theirs
+		told.Repeat = s.keys[p.Key]
+		c.Posted, worked, s.keys[p.Key] = &told, !told.Repeat, true
+	}
 	c.Finished, c.Action, c.Worked = time.Now(), a, worked
 	delete(s.now, c)
 	return *c

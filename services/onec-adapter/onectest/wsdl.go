@@ -1,73 +1,111 @@
 package onectest
 
-import "strings"
+import (
+	"strings"
+	"text/template"
+)
 
-// WSDL is the description that ?wsdl gives: the shape of a 1C 8.3 of today, with both versions of SOAP at one address,
-// which is not the one that the client came by: 1C writes the address of its own configuration there.
-func (s *Server) WSDL() string {
-	o := s.options
-	return strings.NewReplacer(
-		"{NS}", escape(o.Namespace), "{SVC}", escape(o.Service), "{OP}", escape(o.Operation), "{ACTION}", escape(s.action()),
-		"{PATH}", escape(o.Path), "{P1}", escape(o.Parameters[0]), "{P2}", escape(o.Parameters[1]), "{P3}", escape(o.Parameters[2]),
-	).Replace(wsdlTemplate)
+// Parameter is one that the service has beside the three.
+type Parameter struct {
+	Name     string
+	Type     string // "xs:dateTime", or "tns:" and the name of an object of the service's own
+	Fields   []Parameter
+	Nillable bool
+	Out      bool // it comes back with the answer, after the return value
 }
 
-const wsdlTemplate = `<?xml version="1.0" encoding="UTF-8"?>
+// WSDL is the description that ?wsdl gives: the shape of a 1C 8.3 of today, with both versions of SOAP at one address,
+// which is not the one that the client came by: 1C writes the address of its own configuration there. Prefixes that nobody
+// uses are declared, as they are in life.
+func (s *Server) WSDL() string {
+	o := s.options
+	in := []Parameter{{Name: o.Parameters[0], Type: "xs:decimal"}, {Name: o.Parameters[1], Type: "xs:string"}, {Name: o.Parameters[2], Type: "xs:string"}}
+	out := []Parameter{{Name: "return", Type: "xs:string"}}
+	var objects []Parameter
+	for _, p := range o.Further {
+		if p.Out {
+			out = append(out, p)
+		} else {
+			in = append(in, p)
+		}
+		if p.Fields != nil {
+			objects = append(objects, p)
+		}
+	}
+	var b strings.Builder
+	err := wsdlTemplate.Execute(&b, map[string]any{
+		"NS": o.Namespace, "Service": o.Service, "Operation": o.Operation, "Action": s.action(), "Path": o.Path,
+		"In": in, "Out": out, "Objects": objects,
+	})
+	if err != nil {
+		panic(err) // the template and what goes into it are ours
+	}
+	return b.String()
+}
+
+var wsdlTemplate = template.Must(template.New("wsdl").Funcs(template.FuncMap{
+	"x":    escape,
+	"bare": func(t string) string { _, name, _ := strings.Cut(t, ":"); return name },
+}).Parse(`{{define "elements"}}{{range .}}
+						<xs:element name="{{x .Name}}"
+								type="{{x .Type}}"{{if .Nillable}}
+								nillable="true"{{end}}/>{{end}}{{end -}}
+<?xml version="1.0" encoding="UTF-8"?>
 <definitions xmlns="http://schemas.xmlsoap.org/wsdl/"
 		xmlns:soap12bind="http://schemas.xmlsoap.org/wsdl/soap12/"
 		xmlns:soapbind="http://schemas.xmlsoap.org/wsdl/soap/"
-		xmlns:tns="{NS}"
+		xmlns:tns="{{x .NS}}"
+		xmlns:wsp="http://schemas.xmlsoap.org/ws/2004/09/policy"
+		xmlns:wsu="http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
 		xmlns:xsd="http://www.w3.org/2001/XMLSchema"
-		name="{SVC}"
-		targetNamespace="{NS}">
+		xmlns:xsd1="{{x .NS}}"
+		name="{{x .Service}}"
+		targetNamespace="{{x .NS}}">
 	<types>
 		<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"
-				targetNamespace="{NS}"
+				xmlns:xs1="{{x .NS}}"
+				targetNamespace="{{x .NS}}"
 				attributeFormDefault="unqualified"
-				elementFormDefault="qualified">
-			<xs:element name="{OP}">
+				elementFormDefault="qualified">{{range .Objects}}
+			<xs:complexType name="{{x (bare .Type)}}">
+				<xs:sequence>{{template "elements" .Fields}}
+				</xs:sequence>
+			</xs:complexType>{{end}}
+			<xs:element name="{{x .Operation}}">
 				<xs:complexType>
-					<xs:sequence>
-						<xs:element name="{P1}"
-								type="xs:decimal"/>
-						<xs:element name="{P2}"
-								type="xs:string"/>
-						<xs:element name="{P3}"
-								type="xs:string"/>
+					<xs:sequence>{{template "elements" .In}}
 					</xs:sequence>
 				</xs:complexType>
 			</xs:element>
-			<xs:element name="{OP}Response">
+			<xs:element name="{{x .Operation}}Response">
 				<xs:complexType>
-					<xs:sequence>
-						<xs:element name="return"
-								type="xs:string"/>
+					<xs:sequence>{{template "elements" .Out}}
 					</xs:sequence>
 				</xs:complexType>
 			</xs:element>
 		</xs:schema>
 	</types>
-	<message name="{OP}RequestMessage">
+	<message name="{{x .Operation}}RequestMessage">
 		<part name="parameters"
-				element="tns:{OP}"/>
+				element="tns:{{x .Operation}}"/>
 	</message>
-	<message name="{OP}ResponseMessage">
+	<message name="{{x .Operation}}ResponseMessage">
 		<part name="parameters"
-				element="tns:{OP}Response"/>
+				element="tns:{{x .Operation}}Response"/>
 	</message>
-	<portType name="{SVC}PortType">
-		<operation name="{OP}">
-			<input message="tns:{OP}RequestMessage"/>
-			<output message="tns:{OP}ResponseMessage"/>
+	<portType name="{{x .Service}}PortType">
+		<operation name="{{x .Operation}}">
+			<input message="tns:{{x .Operation}}RequestMessage"/>
+			<output message="tns:{{x .Operation}}ResponseMessage"/>
 		</operation>
 	</portType>
-	<binding name="{SVC}SoapBinding"
-			type="tns:{SVC}PortType">
+	<binding name="{{x .Service}}SoapBinding"
+			type="tns:{{x .Service}}PortType">
 		<soapbind:binding style="document"
 				transport="http://schemas.xmlsoap.org/soap/http"/>
-		<operation name="{OP}">
+		<operation name="{{x .Operation}}">
 			<soapbind:operation style="document"
-					soapAction="{ACTION}"/>
+					soapAction="{{x .Action}}"/>
 			<input>
 				<soapbind:body use="literal"/>
 			</input>
@@ -76,13 +114,13 @@ const wsdlTemplate = `<?xml version="1.0" encoding="UTF-8"?>
 			</output>
 		</operation>
 	</binding>
-	<binding name="{SVC}Soap12Binding"
-			type="tns:{SVC}PortType">
+	<binding name="{{x .Service}}Soap12Binding"
+			type="tns:{{x .Service}}PortType">
 		<soap12bind:binding style="document"
 				transport="http://schemas.xmlsoap.org/soap/http"/>
-		<operation name="{OP}">
+		<operation name="{{x .Operation}}">
 			<soap12bind:operation style="document"
-					soapAction="{ACTION}"/>
+					soapAction="{{x .Action}}"/>
 			<input>
 				<soap12bind:body use="literal"/>
 			</input>
@@ -91,19 +129,19 @@ const wsdlTemplate = `<?xml version="1.0" encoding="UTF-8"?>
 			</output>
 		</operation>
 	</binding>
-	<service name="{SVC}">
-		<port name="{SVC}Soap"
-				binding="tns:{SVC}SoapBinding">
+	<service name="{{x .Service}}">
+		<port name="{{x .Service}}Soap"
+				binding="tns:{{x .Service}}SoapBinding">
 			<documentation>
 				<wsi:Claim xmlns:wsi="http://ws-i.org/schemas/conformanceClaim/"
 						conformsTo="http://ws-i.org/profiles/basic/1.1"/>
 			</documentation>
-			<soapbind:address location="http://inside.invalid{PATH}"/>
+			<soapbind:address location="http://inside.invalid{{x .Path}}"/>
 		</port>
-		<port name="{SVC}Soap12"
-				binding="tns:{SVC}Soap12Binding">
-			<soap12bind:address location="http://inside.invalid{PATH}"/>
+		<port name="{{x .Service}}Soap12"
+				binding="tns:{{x .Service}}Soap12Binding">
+			<soap12bind:address location="http://inside.invalid{{x .Path}}"/>
 		</port>
 	</service>
 </definitions>
-`
+`))
