@@ -74,12 +74,21 @@ func (s *sending) run(event string, flags []string) int {
 	if err != nil {
 		return s.fail(err)
 	}
-	answer, err := handset.Send(context.Background(), s.to, hit)
+	answer, err := handset.Send(context.Background(), s.to, s.agent(end >= 0), hit)
 	s.tell(call.EventType(event), hit, answer, err)
 	if err != nil || answer.Status != http.StatusOK {
 		return 1
 	}
 	return 0
+}
+
+// agent is who says that he sends. What appends the other side is a program, as MicroSIP runs this command for each of its
+// calls: its line is a phone's. Anybody else tries the way to 1C out.
+func (s *sending) agent(appended bool) string {
+	if appended {
+		return "callbus " + s.vendor
+	}
+	return call.Trial
 }
 
 func (s *sending) fail(err error) int {

@@ -7,10 +7,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/callbus/callbus/internal/call"
 )
 
 func TestSendSaysWhatWentOutAndWhatTheAnswerMeans(t *testing.T) {
 	door := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.UserAgent() != call.Trial {
+			t.Errorf("the User-Agent is %q: ingest would take it for a phone", r.UserAgent())
+		}
 		if !strings.HasPrefix(r.URL.Path, "/p/hall.secret/") {
 			http.Error(w, "a token is needed", http.StatusUnauthorized)
 		}
@@ -42,8 +47,11 @@ func TestSendSaysWhatWentOutAndWhatTheAnswerMeans(t *testing.T) {
 
 // A MicroSIP's caller writes the end of the command line.
 func TestWhatStandsBehindTwoHyphensIsTheOtherSideWhateverItSays(t *testing.T) {
-	var got string
-	door := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.URL.Path + " " + r.URL.Query().Get("remote") }))
+	var got, agent string
+	door := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		agent = r.UserAgent()
+		got = r.URL.Path + " " + r.URL.Query().Get("remote")
+	}))
 	defer door.Close()
 	file := put(t, filepath.Join(t.TempDir(), "token.txt"), "# Written by callbus provision.\r\nhall.secret\r\n")
 	for _, c := range []struct {
@@ -60,6 +68,9 @@ func TestWhatStandsBehindTwoHyphensIsTheOtherSideWhateverItSays(t *testing.T) {
 		args := append([]string{"--to", door.URL, "--vendor", "microsip", "--line=101", "--token-file", file, "--"}, c.rest...)
 		if code := newSending(&out, &notes).run("incoming", args); code != 0 || got != "/p/hall.secret/microsip/incoming "+c.want {
 			t.Errorf("%q: exit code %d, %s, got %q", c.rest, code, &notes, got)
+		}
+		if agent != "callbus microsip" {
+			t.Errorf("%q: a MicroSIP sends as %q, which is no phone", c.rest, agent)
 		}
 		if strings.Contains(out.String(), "hall.secret") {
 			t.Errorf("the token was shown: %s", &out)

@@ -39,9 +39,9 @@ const patience = 5 * time.Second
 const maxBody = 4096
 
 // Request is what goes over the wire, byte for byte: no client of net/http would send raw blanks.
-func Request(to string, h provision.Hit) []byte {
+func Request(to, agent string, h provision.Hit) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: %s\r\nConnection: close\r\n", h.Method, h.Target, hostOf(to), call.Trial)
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: %s\r\nConnection: close\r\n", h.Method, h.Target, hostOf(to), agent)
 	if h.Body != "" {
 		fmt.Fprintf(&b, "Content-Type: text/xml\r\nContent-Length: %d\r\n", len(h.Body))
 	}
@@ -53,8 +53,8 @@ func hostOf(to string) string {
 	return host
 }
 
-// Send sends a hit to the Callbus at an address such as http://127.0.0.1:8080.
-func Send(ctx context.Context, to string, h provision.Hit) (Answer, error) {
+// Send sends a hit to the Callbus at an address such as http://127.0.0.1:8080, under the name of a User-Agent.
+func Send(ctx context.Context, to, agent string, h provision.Hit) (Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	began := time.Now()
@@ -65,7 +65,7 @@ func Send(ctx context.Context, to string, h provision.Hit) (Answer, error) {
 	defer conn.Close()
 	deadline, _ := ctx.Deadline()
 	_ = conn.SetDeadline(deadline)
-	if _, err := conn.Write(Request(to, h)); err != nil {
+	if _, err := conn.Write(Request(to, agent, h)); err != nil {
 		return Answer{}, err
 	}
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)

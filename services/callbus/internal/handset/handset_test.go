@@ -33,7 +33,7 @@ func TestAHitGoesOutByteForByte(t *testing.T) {
 		head <- line
 		_, _ = conn.Write([]byte("HTTP/1.1 400 Bad Request\r\nContent-Length: 9\r\n\r\nno line\r\n"))
 	}()
-	a, err := Send(context.Background(), "http://"+l.Addr().String(), provision.Hit{Method: "GET", Target: "/yealink/incoming?name=Ivan Petrov&remote=+7"})
+	a, err := Send(context.Background(), "http://"+l.Addr().String(), "Phone 1", provision.Hit{Method: "GET", Target: "/yealink/incoming?name=Ivan Petrov&remote=+7"})
 	if err != nil || a.Status != 400 || a.Body != "no line" || a.Took <= 0 {
 		t.Errorf("got %+v, %v", a, err)
 	}
@@ -43,8 +43,8 @@ func TestAHitGoesOutByteForByte(t *testing.T) {
 }
 
 func TestABodyIsPosted(t *testing.T) {
-	got := string(Request("http://callbus:8080/", provision.Hit{Method: "POST", Target: "/polycom", Body: "<x/>"}))
-	if !strings.HasPrefix(got, "POST /polycom HTTP/1.1\r\nHost: callbus:8080\r\n") || !strings.HasSuffix(got, "Content-Length: 4\r\n\r\n<x/>") {
+	got := string(Request("http://callbus:8080/", "Phone 1", provision.Hit{Method: "POST", Target: "/polycom", Body: "<x/>"}))
+	if !strings.HasPrefix(got, "POST /polycom HTTP/1.1\r\nHost: callbus:8080\r\nUser-Agent: Phone 1\r\n") || !strings.HasSuffix(got, "Content-Length: 4\r\n\r\n<x/>") {
 		t.Errorf("got %q", got)
 	}
 }
@@ -71,13 +71,13 @@ func TestWhatWentWrongIsSaidInPlainWords(t *testing.T) {
 		"http://" + deaf.Addr().String(): broken,
 		"http://nobody.invalid":          unnamed,
 	} {
-		if a, err := Send(context.Background(), to, provision.Hit{Method: "GET", Target: "/"}); err == nil || Meaning(call.Incoming, a, err) != want {
+		if a, err := Send(context.Background(), to, "Phone 1", provision.Hit{Method: "GET", Target: "/"}); err == nil || Meaning(call.Incoming, a, err) != want {
 			t.Errorf("%s: %v means %q, want %q", to, err, Meaning(call.Incoming, a, err).En, want.En)
 		}
 	}
 	ctx, cancel := context.WithDeadline(context.Background(), time.Now().Add(-time.Second))
 	defer cancel()
-	if _, err := Send(ctx, gone.URL, provision.Hit{}); Meaning(call.Incoming, Answer{}, err) != silent {
+	if _, err := Send(ctx, gone.URL, "Phone 1", provision.Hit{}); Meaning(call.Incoming, Answer{}, err) != silent {
 		t.Errorf("%v means %q", err, Meaning(call.Incoming, Answer{}, err).En)
 	}
 	if Meaning(call.Incoming, Answer{}, os.ErrDeadlineExceeded) != silent || Meaning(call.Incoming, Answer{Status: 302}, nil) != foreign {
