@@ -66,7 +66,10 @@ func TestReadSecretFileRefusesWhatIsNoSecretAndShowsNothingOfIt(t *testing.T) {
 	for name, tc := range map[string]struct{ content, want string }{
 		"empty":          {"", "is empty"},
 		"only a line":    {"\n", "is empty"},
-		"UTF-16":         {"\xFF\xFEh\x00u\x00n\x00t\x00", "UTF-16"},
+		"UTF-16":         {"\xFF\xFEh\x00u\x00n\x00t\x00", "is not UTF-8: save it as UTF-8"},
+		"UTF-16 BE":      {"\xFE\xFF\x00h\x00u\x00n\x00t", "is not UTF-8"},
+		"UTF-16, no BOM": {"h\x00u\x00n\x00t\x00", "is not UTF-8"},
+		"windows-1251":   {"\xef\xe0\xf0\xee\xeb\xfchunt\n", "is not UTF-8"},
 		"larger than 64": {strings.Repeat("hunt", 20_000), "larger than 64KiB"},
 	} {
 		_, err := config.ReadSecretFile(write(t, tc.content))
@@ -167,7 +170,7 @@ func TestTheEnvironmentCanNameTheFile(t *testing.T) {
 }
 
 func TestTheFileIsReadAsItIsWritten(t *testing.T) {
-	file := write(t, "# office\nnats-listen: off\nsite: 007\ndemo: true\nhttp: '12:30'\ntrusted-proxy:\n  - 10.0.0.0/8\n  - 192.168.0.0/16\n")
+	file := write(t, "\xEF\xBB\xBF# office\nnats-listen: off\nsite: 007\ndemo: true\nhttp: '12:30'\ntrusted-proxy:\n  - 10.0.0.0/8\n  - 192.168.0.0/16\n")
 	fs := flag.NewFlagSet("callbus", flag.ContinueOnError)
 	http := fs.String("http", "", "")
 	natsListen := fs.String("nats-listen", "", "")
@@ -198,6 +201,7 @@ func TestAMistakeIsAnErrorThatSaysWhere(t *testing.T) {
 		"a second document":       {file: "site: a\n---\nsite: b\n", want: "a second document begins here"},
 		"no mapping":              {file: "- site\n", want: "line 1: want lines of the form name: value"},
 		"the file names a file":   {file: "config: other.yaml\n", want: `unknown setting "config"`},
+		"windows-1251":            {file: "# \xcc\xee\xf1\xea\xe2\xe0\nsite: a\n", want: "is not UTF-8: save it as UTF-8"},
 		"bad YAML":                {file: "site: 'a\n", want: "yaml: "},
 		"a bad value in the file": {file: "site: a\nstore-max: 1GB\n", want: `line 2: store-max: "1GB": not a size`},
 		"a file that is missing":  {args: []string{"--config", "none.yaml"}, want: "none.yaml"},

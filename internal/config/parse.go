@@ -1,12 +1,14 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/peterbourgon/ff/v3"
 	"go.yaml.in/yaml/v3"
@@ -125,8 +127,15 @@ func clearer(fs *flag.FlagSet, err error) error {
 // parseFile is ff's ConfigFileParser. It is our own because ffyaml reads YAML 1.1, where `nats-listen: off` is false, takes the
 // last of two equal keys and the first of two documents in silence, and names no lines.
 func parseFile(fs *flag.FlagSet, r io.Reader, set func(name, value string) error) error {
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	if !utf8.Valid(text) && !bytes.HasPrefix(text, []byte("\xFF\xFE")) && !bytes.HasPrefix(text, []byte("\xFE\xFF")) { // YAML may be UTF-16
+		return ErrNotUTF8
+	}
 	var doc yaml.Node
-	dec := yaml.NewDecoder(r)
+	dec := yaml.NewDecoder(bytes.NewReader(text))
 	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
 		return nil // nothing but comments
 	} else if err != nil {

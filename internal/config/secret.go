@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"unicode/utf8"
 )
 
 // Secret is a password or a token. Only Reveal gives it away; whatever prints, formats or marshals it gets ***.
@@ -38,6 +39,10 @@ func (Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + masked + `"`),
 // maxSecret is far above any password, token or key, and far below a log file named by mistake.
 const maxSecret = 64 << 10
 
+// ErrNotUTF8 is a file that an editor has saved in another encoding, as Notepad may: taken as it is, what stands in it would be a
+// wrong password or name that nobody can see.
+var ErrNotUTF8 = errors.New("is not UTF-8: save it as UTF-8")
+
 // ReadSecretFile reads a secret of at most 64 KiB. A UTF-8 byte order mark and one trailing line end are cut off, because
 // editors add them unasked; all other white space is part of the secret. No error contains what the file contains.
 //
@@ -54,10 +59,10 @@ func ReadSecretFile(path string) (Secret, error) {
 	return Secret(text), nil
 }
 
-// trimSecret cuts off what editors add. PowerShell's > writes UTF-16: taken as it is, it would be a wrong password that nobody can see.
+// trimSecret cuts off what editors add. UTF-16, as PowerShell's > writes it, has bytes of zero or a mark that is not UTF-8.
 func trimSecret(data []byte) ([]byte, error) {
-	if bytes.HasPrefix(data, []byte{0xFF, 0xFE}) || bytes.HasPrefix(data, []byte{0xFE, 0xFF}) {
-		return nil, errors.New("is UTF-16; save it as UTF-8")
+	if !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0 {
+		return nil, ErrNotUTF8
 	}
 	data = bytes.TrimPrefix(data, []byte("\xEF\xBB\xBF"))
 	if cut, ok := bytes.CutSuffix(data, []byte("\n")); ok {

@@ -89,22 +89,27 @@ func (f *first) run(ctx context.Context) (err error) {
 	}
 	f.ServiceUser = serviceUser(f.Dir)
 	f.Stop = defaultStop
+	f.Reach = reach
 	if err := f.Setup.Run(ctx); err != nil {
 		return err
 	}
 	return f.next()
 }
 
+// reach is the URL by which phones reach an address of this machine.
+func reach(http string) string {
+	addr, err := net.ResolveTCPAddr("tcp", http)
+	if err != nil {
+		return "http://" + http
+	}
+	return "http://" + net.JoinHostPort(boundTo(addr, ownAddress), port(addr))
+}
+
 // next says what is left to do.
 func (f *first) next() error {
-	addr, err := net.ResolveTCPAddr("tcp", f.HTTP)
-	if err != nil {
-		return err
-	}
 	paste := func(path string) string { return pasted(path, runtime.GOOS) }
 	say, file := f.tongue.Say, paste(filepath.Join(f.Dir, setup.ConfigFile))
 	callbus := paste(f.Program)
-	base := "http://" + net.JoinHostPort(boundTo(addr, ownAddress), port(addr))
 	fmt.Printf("\n%s\n\n  %s up --config %s\n", say("Start it:", "Запустить:"), callbus, file)
 	sudo := "sudo "
 	if runtime.GOOS == "windows" {
@@ -112,7 +117,7 @@ func (f *first) next() error {
 	}
 	fmt.Printf("\n%s\n\n  %s%s service install --config %s\n", say("Or for good, so that it starts with this machine:",
 		"Или службой, чтобы запускался вместе с машиной:"), sudo, callbus, file)
-	fmt.Println(intoPhones(*f.tongue, base))
+	fmt.Println(intoPhones(*f.tongue, reach(f.HTTP)))
 	fmt.Printf("%s\n\n  %s trace 101 --data %s\n", say("After the first call, what became of it:", "После первого звонка — что с ним стало:"), callbus, paste(f.Data))
 	return nil
 }

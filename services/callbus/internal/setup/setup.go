@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -39,6 +38,8 @@ type Setup struct {
 	Given map[string]bool // names of the flags that were given: these are not asked
 	Yes   bool            // nothing is asked
 	Force bool            // files that are there are replaced
+	// Reach is the URL by which phones reach what listens on an address; nil: it is not said.
+	Reach func(addr string) string
 	Check func(context.Context, onecadapter.Options) ([]onecadapter.Checked, error)
 	// What the unit says beside the answers.
 	Program, ServiceUser string
@@ -57,7 +58,7 @@ func (s *Setup) Run(ctx context.Context) error {
 	if err := s.absolute(); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context) error{s.onec, s.region, s.sessions, s.data, s.logins, s.write} {
+	for _, step := range []func(context.Context) error{s.onec, s.region, s.sessions, s.http, s.data, s.logins, s.write} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -74,14 +75,7 @@ func (s *Setup) absolute() (err error) {
 			}
 		}
 	}
-	if err := s.unit().Check(); err != nil {
-		return err
-	}
-	_, port, err := net.SplitHostPort(s.HTTP)
-	if number, bad := strconv.Atoi(port); err != nil || bad != nil || number > 65535 {
-		return errors.New(s.Sayf("--http %s: want an address such as :8080", "--http %s: нужен адрес вида :8080", s.HTTP))
-	}
-	return nil
+	return s.unit().Check()
 }
 
 // fill asks for one answer unless it was given, and checks it either way.
@@ -161,7 +155,7 @@ func (s *Setup) login(ctx context.Context) error {
 
 func (s *Setup) askPassword(ctx context.Context) error {
 	if s.Given["onec-password-file"] || s.Yes {
-		return nil // Check reads it; a user may also have none
+		return s.passwordFile()
 	}
 	password, err := s.secret(ctx, s.Sayf("Password of %s (not shown)", "Пароль пользователя %s (не показывается)", s.User))
 	if err != nil {
@@ -170,6 +164,22 @@ func (s *Setup) askPassword(ctx context.Context) error {
 	s.password, s.typed, s.PasswordFile = password, password != "", ""
 	if s.typed {
 		s.PasswordFile = s.path(PasswordFile)
+	}
+	return nil
+}
+
+// passwordFile tries the file that is there already; a user may also have none.
+func (s *Setup) passwordFile() error {
+	if s.PasswordFile == "" {
+		return nil
+	}
+	_, err := config.ReadSecretFile(s.PasswordFile)
+	if errors.Is(err, config.ErrNotUTF8) {
+		return errors.New(s.Sayf("--onec-password-file: %s is not UTF-8: save it as UTF-8 (Notepad: Save as, Encoding)",
+			"--onec-password-file: файл %s сохранён не в UTF-8: сохраните его в UTF-8 (Блокнот: «Сохранить как», «Кодировка»)", s.PasswordFile))
+	}
+	if err != nil {
+		return fmt.Errorf("--onec-password-file: %w", err)
 	}
 	return nil
 }

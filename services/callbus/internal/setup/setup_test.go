@@ -6,6 +6,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -37,8 +40,13 @@ func onec(t *testing.T) *onectest.Server {
 func newSetup(t *testing.T, l lang.Lang, typed ...string) (*Setup, *bytes.Buffer) {
 	t.Helper()
 	dir, out := t.TempDir(), &bytes.Buffer{}
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	free.Close()
 	return &Setup{
-		Answers: Answers{Dir: dir, Operation: "TelData", Region: "RU", Sessions: 2, Data: filepath.Join(dir, "data"), HTTP: ":8080"},
+		Answers: Answers{Dir: dir, Operation: "TelData", Region: "RU", Sessions: 2, Data: filepath.Join(dir, "data"), HTTP: free.Addr().String()},
 		Asker:   &Asker{Lang: l, Out: out, In: bufio.NewReader(strings.NewReader(strings.Join(typed, "\n") + "\n"))},
 		Given:   map[string]bool{}, Check: onecadapter.Check, Program: "/usr/local/bin/callbus", ServiceUser: "callbus", Stop: 18 * time.Second,
 	}, out
@@ -56,7 +64,7 @@ func written(t *testing.T, s *Setup) map[string]string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		files[f.Name()] = strings.ReplaceAll(string(text), s.Dir, "DIR")
+		files[f.Name()] = strings.NewReplacer(s.Dir, "DIR", s.HTTP, "HTTP").Replace(string(text))
 	}
 	return files
 }
@@ -73,6 +81,7 @@ func TestWrongAnswersAreAskedAgainWithTheReason(t *testing.T) {
 		"callbus", secret,
 		"Rossiya", "kz", // region
 		"0", "3", // sessions
+		"", // port
 		"", // data
 		"reception", "reception=101 office-2=102",
 	)
@@ -110,13 +119,13 @@ func TestWrongAnswersAreAskedAgainWithTheReason(t *testing.T) {
 
 func TestTheFilesOfAPlainOffice(t *testing.T) {
 	s := onec(t)
-	setup, out := newSetup(t, lang.English, s.URL(), "callbus", secret, "", "", "", "")
+	setup, out := newSetup(t, lang.English, s.URL(), "callbus", secret, "", "", "", "", "")
 	if err := setup.Run(t.Context()); err != nil {
 		t.Fatalf("%v, after\n%s", err, out)
 	}
 	files := written(t, setup)
 	want := "# callbus up --config DIR/callbus.yaml\n" +
-		"data: \"DIR/data\"\nhttp: \":8080\"\nregion: \"RU\"\nonec-url: \"" + s.URL() + "\"\nonec-user: \"callbus\"\n" +
+		"data: \"DIR/data\"\nhttp: \"HTTP\"\nregion: \"RU\"\nonec-url: \"" + s.URL() + "\"\nonec-user: \"callbus\"\n" +
 		"onec-password-file: \"DIR/password.txt\"\nonec-operation: \"TelData\"\nsessions: 2\n"
 	if diff := cmp.Diff(want, files[ConfigFile]); diff != "" && runtime.GOOS != "windows" {
 		t.Errorf("callbus.yaml (-want +got):\n%s", diff)
@@ -133,6 +142,10 @@ func TestFlagsAndYesAskNothing(t *testing.T) {
 	s := onec(t)
 	password := filepath.Join(t.TempDir(), "given.txt")
 	if err := os.WriteFile(password, []byte(secret), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	notepad := filepath.Join(t.TempDir(), "notepad.txt")
+	if err := os.WriteFile(notepad, []byte("\xcf\xe0\xf0\xee\xeb\xfc 1\r\n"), 0o600); err != nil { // secret in windows-1251
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
@@ -152,7 +165,8 @@ func TestFlagsAndYesAskNothing(t *testing.T) {
 		{"wrong sessions", func(s *Setup) { s.Sessions = 99 }, "--sessions: "},
 		{"no folder", func(s *Setup) { s.Data = password }, "is no folder"},
 		{"wrong lines", func(s *Setup) { s.Lines = "101" }, "--lines: "},
-		{"a wrong port", func(s *Setup) { s.HTTP = "8080" }, "--http 8080"},
+		{"a wrong port", func(s *Setup) { s.HTTP = "8080" }, "--http: 8080: want"},
+		{"a password file of Notepad", func(s *Setup) { s.PasswordFile = notepad }, notepad + " is not UTF-8"},
 	} {
 		setup, out := newSetup(t, lang.English)
 		setup.In = bufio.NewReader(strings.NewReader("")) // nobody is there
@@ -194,7 +208,7 @@ func TestNoNameMakesALineOfItsOwn(t *testing.T) {
 			t.Errorf("%s: written: %v", what, files)
 		}
 	}
-	setup, out := newSetup(t, lang.English, s.URL(), "callbus", secret, "", "", "/tmp/x\tUser=root", "", "")
+	setup, out := newSetup(t, lang.English, s.URL(), "callbus", secret, "", "", "", "/tmp/x\tUser=root", "", "")
 	if err := setup.Run(t.Context()); err != nil || !strings.Contains(out.String(), "control character") {
 		t.Errorf("an answer: %v, after\n%s", err, out)
 	}
@@ -204,7 +218,7 @@ func TestNothingIsReplacedWithoutAWord(t *testing.T) {
 	s := onec(t)
 	old := "# mine\n"
 	run := func(change func(*Setup), typed ...string) (string, error) {
-		setup, _ := newSetup(t, lang.Russian, append([]string{s.URL(), "callbus", secret, "", "", "", ""}, typed...)...)
+		setup, _ := newSetup(t, lang.Russian, append([]string{s.URL(), "callbus", secret, "", "", "", "", ""}, typed...)...)
 		if err := os.WriteFile(filepath.Join(setup.Dir, ConfigFile), []byte(old), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -233,6 +247,51 @@ func TestNothingIsReplacedWithoutAWord(t *testing.T) {
 	}
 }
 
+// A phone's URL with the port of the web server of 1C is the commonest way to hear nothing.
+func TestThePhonesPortIsAskedUntilItIsFree(t *testing.T) {
+	s := onec(t)
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Server", "Apache/2.4.58 (Win64)") }))
+	defer web.Close()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	callbus := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, notOurs+"?event=1", 404) }))
+	defer callbus.Close()
+	addr := func(s *httptest.Server) string { return strings.TrimPrefix(s.URL, "http://") }
+	for _, c := range []struct {
+		l     lang.Lang
+		typed string
+		want  string
+	}{
+		{lang.Russian, addr(web), "занят: там отвечает Apache/2.4.58 (Win64)"},
+		{lang.English, addr(web), "is taken: Apache/2.4.58 (Win64) answers there"},
+		{lang.Russian, "99999", ":99999: нужен порт"},
+		{lang.English, "nowhere", "want a port such as 8080"},
+		{lang.English, "192.0.2.1:8080", "nobody can listen there"},
+	} {
+		setup, out := newSetup(t, c.l, s.URL(), "callbus", secret, "", "", c.typed, "", "", "")
+		setup.Reach = func(addr string) string { return "http://192.168.10.5 " + addr }
+		if err := setup.Run(t.Context()); err != nil || !strings.Contains(out.String(), c.want) || !strings.Contains(out.String(), "http://192.168.10.5 "+setup.HTTP+"\n") {
+			t.Errorf("%s: %v, want %q in\n%s", c.typed, err, c.want, out)
+		}
+	}
+	setup, out := newSetup(t, lang.English, s.URL(), "callbus", secret, "", "", addr(callbus), "", "")
+	if err := setup.Run(t.Context()); err != nil || setup.HTTP != addr(callbus) || !strings.Contains(out.String(), "a Callbus listens there already") {
+		t.Errorf("a Callbus that runs: %v, %s, after\n%s", err, setup.HTTP, out)
+	}
+	setup, _ = newSetup(t, lang.English)
+	setup.Yes, setup.URL, setup.User, setup.PasswordFile = true, s.URL(), "", ""
+	setup.Check = func(context.Context, onecadapter.Options) ([]onecadapter.Checked, error) {
+		return make([]onecadapter.Checked, 1), nil
+	}
+	setup.HTTP = silent.Addr().String()
+	if err := setup.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "--http: port") || !strings.Contains(err.Error(), looking(strings.Split(setup.HTTP, ":")[1])) {
+		t.Errorf("taken by what does not speak HTTP: got %v", err)
+	}
+}
+
 func TestCtrlCLeavesNothingBehind(t *testing.T) {
 	s := onec(t)
 	setup, _ := newSetup(t, lang.English)
@@ -256,7 +315,7 @@ func TestCtrlCLeavesNothingBehind(t *testing.T) {
 func TestA1CThatCannotAnswerNowIsAskedAgainOrLeft(t *testing.T) {
 	s := onec(t)
 	s.Behave(onectest.Always(onectest.Absent()))
-	setup, out := newSetup(t, lang.English, s.URL(), "callbus", secret, "y", "n", "y", "", "", "", "")
+	setup, out := newSetup(t, lang.English, s.URL(), "callbus", secret, "y", "n", "y", "", "", "", "", "")
 	if err := setup.Run(t.Context()); err != nil || strings.Count(out.String(), "1C is not available") != 2 {
 		t.Errorf("%v, after\n%s", err, out)
 	}

@@ -91,6 +91,9 @@ func ParseNets(list []string) (nets []netip.Prefix, err error) {
 	return nets, nil
 }
 
+// ErrNotUTF8 is a phones.csv in UTF-16, as spreadsheets call "Unicode text".
+var ErrNotUTF8 = errors.New("is not UTF-8")
+
 // ReadPhones reads phones.csv: a line of column names, then one phone on each. Commas or semicolons, UTF-8 or
 // windows-1251: spreadsheets in Russia write semicolons and, if not told otherwise, windows-1251. Errors name the line.
 func ReadPhones(r io.Reader) (Phones, error) {
@@ -132,8 +135,8 @@ func readText(r io.Reader) ([]byte, error) {
 		return nil, err
 	case len(text) > maxPhonesCSV:
 		return nil, errors.New("is larger than 4 MiB")
-	case bytes.HasPrefix(text, []byte{0xFF, 0xFE}), bytes.HasPrefix(text, []byte{0xFE, 0xFF}):
-		return nil, errors.New("is UTF-16; save it as CSV UTF-8")
+	case bytes.HasPrefix(text, []byte{0xFF, 0xFE}), bytes.HasPrefix(text, []byte{0xFE, 0xFF}), bytes.IndexByte(text, 0) >= 0:
+		return nil, ErrNotUTF8
 	}
 	text = bytes.TrimPrefix(text, []byte("\xEF\xBB\xBF"))
 	if utf8.Valid(text) {

@@ -49,7 +49,7 @@ func TestABrokenListOfPhonesSaysWhere(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                    "is empty",
 		"# id\n":              "is empty",
-		"\xFF\xFEi\x00d\x00":  "UTF-16",
+		"\xFF\xFEi\x00d\x00":  "is not UTF-8",
 		"name,line\n":         "no column id",
 		"id,lines\n":          `line 1: unknown column "lines"; known are id`,
 		"# x\nid,line,line\n": "line 2: column line stands here twice",
