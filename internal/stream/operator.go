@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -69,12 +68,8 @@ func FindDeadLetter(ctx context.Context, nc *nats.Conn, number uint64) (DeadLett
 var ErrOnItsWay = errors.New("it has been sent again already, and waits for its target")
 
 // Retry sends a dead letter to its target once more, behind what waits there. The letter goes when the event has ended
-// anew. Errors: ErrNoDeadLetter, ErrOnItsWay, the target has been forgotten, NATS.
+// anew. Errors: ErrNoDeadLetter, ErrOnItsWay, ErrNoTarget, NATS.
 func Retry(ctx context.Context, nc *nats.Conn, number uint64) error {
-	js, err := jetstream.New(nc)
-	if err != nil {
-		return err
-	}
 	letter, err := FindDeadLetter(ctx, nc, number)
 	if err != nil {
 		return err
@@ -82,45 +77,59 @@ func Retry(ctx context.Context, nc *nats.Conn, number uint64) error {
 	if !letter.Event.Type.Known() {
 		return fmt.Errorf("dead letter %d holds no event: %s", number, letter.Why)
 	}
-	if err := takesAgain(ctx, js, letter); err != nil {
+	r, waits, err := newRepeat(ctx, nc, letter.Target)
+	switch {
+	case err != nil:
 		return fmt.Errorf("dead letter %d: %w", number, err)
+	case waits[letter.Event.ID]:
+		return fmt.Errorf("dead letter %d: %w", number, ErrOnItsWay)
 	}
-	m, err := encode(AgainSubject(letter.Target, letter.Event.Type), letter.Event)
+	_, err = r.send(ctx, letter.Ended)
+	return err
+}
+
+// dropped is why an event that an operator has dropped did not reach the target.
+const dropped = "dropped by an operator: "
+
+// Drop removes a dead letter for good. What was sent again before stays on its way. Errors: ErrNoDeadLetter, NATS.
+func Drop(ctx context.Context, nc *nats.Conn, number uint64) error {
+	letter, err := FindDeadLetter(ctx, nc, number)
 	if err != nil {
 		return err
 	}
-	name := strconv.FormatUint(number, 10)
-	m.Header.Set(HeaderLetter, name)
-	if _, err := js.PublishMsg(ctx, m, jetstream.WithMsgID(letter.Event.ID+".again."+name), jetstream.WithExpectStream(Calls)); err != nil {
-		return fmt.Errorf("send dead letter %d again: %w", number, err)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return err
+	}
+	if err := outlive(ctx, js, letter); err != nil {
+		return fmt.Errorf("drop dead letter %d: %w", number, err)
+	}
+	ends, err := endingsOf(ctx, nc)
+	if err != nil {
+		return err
+	}
+	if err := ends.DeleteMsg(ctx, number); err != nil {
+		return fmt.Errorf("drop dead letter %d: %w", number, err)
 	}
 	return nil
 }
 
-// takesAgain is an error where nobody would take the letter's event, or where it waits already.
-func takesAgain(ctx context.Context, js jetstream.JetStream, letter DeadLetter) error {
-	registry, err := openRegistry(ctx, js)
+// outlive puts another ending behind a letter that is its lane's last: that is the lane's cursor, and without it the
+// event would be open again.
+func outlive(ctx context.Context, js jetstream.JetStream, letter DeadLetter) error {
+	e := letter.Ended
+	e.Verdict = verdict.Skip(dropped + e.Why)
+	data, err := encodeEnding(e)
 	if err != nil {
 		return err
 	}
-	set, _, err := readSet(ctx, registry, letter.Target)
-	if err != nil {
-		return err
-	}
-	if set.Lanes == 0 {
-		return fmt.Errorf("its target %s has been forgotten: nobody would take it", letter.Target)
-	}
-	calls, err := js.Stream(ctx, Calls)
-	if err != nil {
-		return fmt.Errorf("look at stream %s: %w", Calls, err)
-	}
-	waits := false
-	again := jetstream.ConsumerConfig{FilterSubject: AgainSubject(letter.Target, "*")}
-	err = readAll(ctx, calls, again, func(m jetstream.Msg, _ uint64) {
-		waits = waits || letterOf(m.Headers()) == letter.Number
-	})
-	if err == nil && waits {
-		return ErrOnItsWay
+	m := nats.NewMsg(endingSubject(e.Kind.String(), e.Target, e.Lane))
+	m.Data = data
+	_, err = js.PublishMsg(ctx, m, jetstream.WithMsgTTL(keepDelivered),
+		jetstream.WithExpectLastSequenceForSubject(letter.Number, endingSubject("*", e.Target, e.Lane)))
+	var api *jetstream.APIError
+	if errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence {
+		return nil // it is not the last
 	}
 	return err
 }
