@@ -64,7 +64,7 @@ func NewSharedToken(path string) (string, error) {
 	token := rand.Text()
 	err := put(path, token+"\n", os.Link)
 	if errors.Is(err, os.ErrExist) {
-		return "", fmt.Errorf("%s is there already; a new token would lock out the phones that have this one", path)
+		return "", fmt.Errorf("%s: %w; a new token would lock out the phones that have this one", path, os.ErrExist)
 	}
 	return token, err
 }

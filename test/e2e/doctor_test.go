@@ -205,7 +205,7 @@ var faults = []fault{
 		en: "One MAC (001565aabb01) calls from several addresses by turns: 192.168.10.10, 192.168.10.12", ru: "Один и тот же MAC"},
 	{name: "a wrong token", flags: []string{"--shared-token-file", "FILES/shared"}, ids: "token-wrong", code: 1,
 		plant: func(c *clinic) { c.hit("p/0123456789abcdef0123/yealink", "incoming", "") },
-		en:    "sends a wrong token, and is refused (403): hits 1", ru: "шлёт неверный ключ и получает 403"},
+		en:    "sends a wrong token, and is refused (403): hits 1", ru: "шлёт неверный токен и получает 403"},
 	{name: "a wrong token that was mended", flags: []string{"--shared-token-file", "FILES/shared"}, ids: "token-wrong", code: 0,
 		plant: func(c *clinic) {
 			token, err := os.ReadFile(filepath.Join(c.files, "shared"))
@@ -218,16 +218,16 @@ var faults = []fault{
 		en: "NOTE  Mended, accepted since", ru: "К СВЕДЕНИЮ  Уже исправлено, принимается с"},
 	{name: "no token", flags: []string{"--shared-token-file", "FILES/shared"}, ids: "token-missing", code: 1,
 		plant: func(c *clinic) { c.hits("incoming", "ended") },
-		en:    "The phone at 127.0.0.1 (001565aabb01, Go-http-client/1.1) sends hits without a token, and is refused (401): hits 2", ru: "обращается без ключа и получает 401: обращений 2"},
+		en:    "The phone at 127.0.0.1 (001565aabb01, Go-http-client/1.1) sends hits without a token, and is refused (401): hits 2", ru: "обращается без токена и получает 401: обращений 2"},
 	{name: "no token, behind the address of another phone", flags: []string{"--shared-token-file", "FILES/shared", "--token-optional"}, ids: "token-wrong", code: 1,
 		plant: func(c *clinic) {
 			c.hit("yealink", "incoming", "ip=127.0.0.1")
 			c.hit("p/0123456789abcdef0123/yealink", "incoming", "mac=00:15:65:aa:bb:02")
 		},
-		en: "The phone at 127.0.0.1 (001565aabb02, Go-http-client/1.1) sends a wrong token", ru: "Телефон с адреса 127.0.0.1 (001565aabb02, Go-http-client/1.1) шлёт неверный ключ"},
+		en: "The phone at 127.0.0.1 (001565aabb02, Go-http-client/1.1) sends a wrong token", ru: "Телефон с адреса 127.0.0.1 (001565aabb02, Go-http-client/1.1) шлёт неверный токен"},
 	{name: "another's token", flags: []string{"--token-secret", "FILES/secret"}, ids: "token-foreign", code: 1,
 		plant: func(c *clinic) { c.hit("p/"+c.token("001565aabb02")+"/yealink", "incoming", "") },
-		en:    "has a token that is not for it (this token is another phone's)", ru: "чужой ключ (ключ другого телефона: в URL другой MAC)"},
+		en:    "has a token that is not for it (this token is another phone's)", ru: "чужой токен (токен другого телефона: в URL другой MAC)"},
 	{name: "an address that is not allowed", flags: []string{"--allow", "192.168.10.0/24"}, ids: "address-refused", code: 1,
 		plant: func(c *clinic) { c.hits("incoming") },
 		en:    "calls from an address that --allow does not name", ru: "которого нет в --allow"},

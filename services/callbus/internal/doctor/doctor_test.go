@@ -441,7 +441,7 @@ func TestOnlySomePhonesAreNamedOfManyWithOneTrouble(t *testing.T) {
 func TestARefusedPhoneIsNamedAsItsOwnerKnowsIt(t *testing.T) {
 	s := well()
 	s.Rejected = []stream.Rejection{{Time: now, Status: 403, Reason: "wrong token", Addr: "192.168.10.10"}}
-	if got := Examine(s, lang.Russian)[0].What; !strings.HasPrefix(got, "Телефон 101 (001565aabb01, yealink T46S), 192.168.10.10 шлёт неверный ключ") {
+	if got := Examine(s, lang.Russian)[0].What; !strings.HasPrefix(got, "Телефон 101 (001565aabb01, yealink T46S), 192.168.10.10 шлёт неверный токен") {
 		t.Errorf("got %s", got)
 	}
 }

@@ -78,15 +78,15 @@ func (x exam) refused(k refusal, last stream.Rejection, n int) Finding {
 	who := x.whoIs(k, last)
 	switch k.id {
 	case "token-missing":
-		f.What = x.Sayf("%s sends hits without a token, and is refused (401): %s", "%s обращается без ключа и получает 401: %s", who, tail)
+		f.What = x.Sayf("%s sends hits without a token, and is refused (401): %s", "%s обращается без токена и получает 401: %s", who, tail)
 		f.Do = x.Sayf("Put /p/TOKEN between port and path of every URL of that phone. %s. Or serve it without: --token-optional",
-			"Вставьте /p/КЛЮЧ между портом и путём во все URL телефона. %s. Или пускайте без ключа: --token-optional", x.token(k))
+			"Вставьте /p/ТОКЕН между портом и путём во все URL телефона. %s. Или пускайте без токена: --token-optional", x.token(k))
 	case "token-wrong":
-		f.What = x.Sayf("%s sends a wrong token, and is refused (403): %s", "%s шлёт неверный ключ и получает 403: %s", who, tail)
+		f.What = x.Sayf("%s sends a wrong token, and is refused (403): %s", "%s шлёт неверный токен и получает 403: %s", who, tail)
 		f.Do = x.Sayf("Copy its token anew: a slip of the hand, or a secret that was rotated. %s",
-			"Скопируйте ключ заново: в нём опечатка, или секрет сменили (rotate). %s", x.token(k))
+			"Скопируйте токен заново: в нём опечатка, или секрет сменили (rotate). %s", x.token(k))
 	case "token-foreign":
-		f.What = x.Sayf("%s has a token that is not for it (%s): %s", "%s: чужой ключ (%s): %s", who, x.reason(last.Reason), tail)
+		f.What = x.Sayf("%s has a token that is not for it (%s): %s", "%s: чужой токен (%s): %s", who, x.reason(last.Reason), tail)
 		f.Do = x.foreign(k, last.Reason)
 	case "address-refused":
 		f.What = x.Sayf("%s calls from an address that --allow does not name (403): %s", "%s обращается с адреса, которого нет в --allow (403): %s", who, tail)
@@ -95,7 +95,7 @@ func (x exam) refused(k refusal, last stream.Rejection, n int) Finding {
 		f.Level = Warning
 		f.What = x.Sayf("%s sends more hits than --rate-limit allows (429): %s", "%s обращается чаще, чем разрешает --rate-limit (429): %s", who, tail)
 		f.Do = x.Say("Raise --rate-limit, or give the phones behind that address tokens: they are not limited",
-			"Увеличьте --rate-limit или дайте телефонам за этим адресом ключи: для них ограничения нет")
+			"Увеличьте --rate-limit или дайте телефонам за этим адресом токены: для них ограничения нет")
 	default:
 		f.Level = Warning
 		f.What = x.Sayf("%s sends hits that make no sense (%d: %s): %s. The last: %s", "%s шлёт непонятные обращения (%d: %s): %s. Последнее: %s",
@@ -112,7 +112,7 @@ func (x exam) token(k refusal) string {
 		mac = p.MAC
 	}
 	return x.Sayf("callbus token new %s prints it, the same each time; a token that all phones share stands in the file of --shared-token-file",
-		"Его печатает callbus token new %s, каждый раз один и тот же; общий ключ записан в файле --shared-token-file", cmp.Or(mac, "MAC"))
+		"Его печатает callbus token new %s, каждый раз один и тот же; общий токен записан в файле --shared-token-file", cmp.Or(mac, "MAC"))
 }
 
 // foreign is what to do about a token that its phone may not use so.
@@ -126,7 +126,7 @@ func (x exam) foreign(k refusal, why string) string {
 			"В файле --phones этому телефону разрешены другие адреса. Если он переехал, исправьте столбец allow в файле")
 	}
 	return x.Sayf("Each phone has its own token: this one was copied from another phone, or the URL has a wrong mac. %s",
-		"У каждого телефона свой ключ: этот скопирован с другого телефона, или в URL неверный mac. %s", x.token(k))
+		"У каждого телефона свой токен: этот скопирован с другого телефона, или в URL неверный mac. %s", x.token(k))
 }
 
 // unusable is what to do about a URL that makes no sense.
@@ -157,9 +157,9 @@ var reasons = map[string]string{
 	"this phone's event means nothing here":  "это событие телефона ничего не значит для Callbus",
 	"no line":                                "не указана линия: нужен один из параметров line, acc, local, mac",
 	"a body must be a form":                  "тело запроса — не форма",
-	"this token is another phone's":          "ключ другого телефона: в URL другой MAC",
-	"this token may not speak for this line": "ключ не для этой линии",
-	"this token is not for this address":     "ключ не для этого адреса",
+	"this token is another phone's":          "токен другого телефона: в URL другой MAC",
+	"this token may not speak for this line": "токен не для этой линии",
+	"this token is not for this address":     "токен не для этого адреса",
 }
 
 // slips are how the door tells of a slip in a vendor's name.

@@ -100,12 +100,12 @@ var meanings = map[int]lang.Text{
 		Ru: "Callbus не может это использовать; причина строкой выше. Настоящий телефон с таким адресом получил бы тот же отказ.",
 	},
 	http.StatusUnauthorized: {
-		En: "Callbus asks for a token, and there was none: --token TOKEN. callbus token new MAC prints this phone's; it is the same each time.",
-		Ru: "Callbus требует ключ, а его нет: --token КЛЮЧ. Ключ этого телефона покажет callbus token new MAC, он каждый раз один и тот же.",
+		En: "Callbus asks for a token, and there was none: --token TOKEN, or --config callbus.yaml with --mac MAC, which finds it. callbus token new MAC prints this phone's; it is the same each time.",
+		Ru: "Callbus требует токен, а его нет: --token ТОКЕН, или --config callbus.yaml и --mac MAC, чтобы он нашёлся сам. Токен этого телефона покажет callbus token new MAC, он каждый раз один и тот же.",
 	},
 	http.StatusForbidden: {
 		En: "The door is shut: the token is wrong or expired, or it is not for this line, this MAC or this address (phones.csv), or --allow does not name the address. Which of these, says the log of Callbus: call.refused, reason.",
-		Ru: "Дверь закрыта: ключ неверен или устарел, либо он не для этой линии, этого MAC или этого адреса (phones.csv), либо адреса нет в --allow. Что именно, скажет журнал Callbus: call.refused, reason.",
+		Ru: "Дверь закрыта: токен неверен или устарел, либо он не для этой линии, этого MAC или этого адреса (phones.csv), либо адреса нет в --allow. Что именно, скажет журнал Callbus: call.refused, reason.",
 	},
 	http.StatusNotFound: {
 		En: "Nobody knows this address there. With a line of text above it was Callbus, and the event has no meaning to it; without one something else may be listening.",
@@ -113,7 +113,7 @@ var meanings = map[int]lang.Text{
 	},
 	http.StatusTooManyRequests: {
 		En: "Too many hits a second from this address without a valid token (--rate-limit). Wait a second, or give --token.",
-		Ru: "Слишком много обращений в секунду с этого адреса без верного ключа (--rate-limit). Подождите секунду или укажите --token.",
+		Ru: "Слишком много обращений в секунду с этого адреса без верного токена (--rate-limit). Подождите секунду или укажите --token.",
 	},
 	http.StatusServiceUnavailable: {
 		En: "Callbus is there and cannot store anything: its disk is full, slow or broken, or NATS is away. The log says why: call.refused, error. A phone does not try again, so this call would be lost.",

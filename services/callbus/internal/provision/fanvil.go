@@ -13,7 +13,7 @@ var fanvil = &Vendor{
 	Sure:   Guessed,
 	Note: lang.Text{
 		En: "the keys are documented, the variables are those of its white labels; it has no URL for a rejected call",
-		Ru: "ключи известны точно, переменные взяты у телефонов, которые Fanvil выпускает под чужими марками; адреса для отклонённого звонка у него нет",
+		Ru: "параметры известны точно, переменные взяты у телефонов, которые Fanvil выпускает под чужими марками; адреса для отклонённого звонка у него нет",
 	},
 	format:  xmlElements.inside("<sysConf><Version>2.0000000000</Version><cti>", "</cti></sysConf>"),
 	file:    "{mac}.cfg",

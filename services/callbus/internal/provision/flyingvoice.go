@@ -10,7 +10,7 @@ var flyingvoice = &Vendor{
 	Sure:   Guessed,
 	Note: lang.Text{
 		En: "keys as in templates of provisioning servers; the variables are taken for Yealink's, its guide was not to be had",
-		Ru: "ключи взяты из шаблонов серверов настройки; переменные считаем такими же, как у Yealink: руководства не нашлось",
+		Ru: "параметры взяты из шаблонов серверов настройки; переменные считаем такими же, как у Yealink: руководства не нашлось",
 	},
 	format:  yealinkFormat,
 	file:    "{mac}.cfg",

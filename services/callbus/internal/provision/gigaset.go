@@ -13,7 +13,7 @@ var gigaset = &Vendor{
 	Sure:   Guessed,
 	Note: lang.Text{
 		En: "events and keys are documented, no variable is: who calls is not told, and each phone needs a file of its own (--phone MAC=LINE)",
-		Ru: "события и ключи известны точно, переменные нет: кто звонит, телефон не сообщает, и каждому нужен свой файл (--phone MAC=ЛИНИЯ)",
+		Ru: "события и параметры известны точно, переменные нет: кто звонит, телефон не сообщает, и каждому нужен свой файл (--phone MAC=ЛИНИЯ)",
 	},
 	Dial: lang.Text{
 		En: "not known",

@@ -36,7 +36,7 @@ var sangoma = &Vendor{
 	},
 	Dial: lang.Text{
 		En: "the keys of newer Hteks are known, those of this one are not: see its web page for Action URI",
-		Ru: "ключи новых Htek известны, ключи этого телефона нет: поищите Action URI на его веб-странице",
+		Ru: "параметры новых Htek известны, параметры этого телефона нет: поищите Action URI на его веб-странице",
 	},
 	format:  htekFormat,
 	file:    htek.file,

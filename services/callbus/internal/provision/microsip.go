@@ -19,7 +19,7 @@ var microsip = &Vendor{
 	Sure:   Documented,
 	Note: lang.Text{
 		En: `put callbus.exe (and the phone's token.txt, if it has a token) into C:\callbus of the PC, and paste the lines into [Settings] of microsip.ini while MicroSIP is closed; it tells neither call nor account, so each PC needs its own (--phone NAME=LINE)`,
-		Ru: `положите на ПК в C:\callbus программу callbus.exe (и token.txt телефона, если у него есть ключ), а строки вставьте в раздел [Settings] файла microsip.ini, пока MicroSIP закрыт; ни звонка, ни учётной записи он не называет, поэтому каждому ПК нужны свои (--phone ИМЯ=ЛИНИЯ)`,
+		Ru: `положите на ПК в C:\callbus программу callbus.exe (и token.txt телефона, если он ему выдан), а строки вставьте в раздел [Settings] файла microsip.ini, пока MicroSIP закрыт; ни звонка, ни учётной записи он не называет, поэтому каждому ПК нужны свои (--phone ИМЯ=ЛИНИЯ)`,
 	},
 	Dial: lang.Text{
 		En: "microsip.exe NUMBER, on the PC itself",

@@ -14,7 +14,7 @@ var mitel = &Vendor{
 	Sure:   Documented,
 	Note: lang.Text{
 		En: "keeps 128 characters of a URL: use a short address; set up each phone by itself (--phone MAC=LINE), since none can say who it is; that the key of click-to-dial is called so is not documented",
-		Ru: "хранит 128 знаков адреса: адрес Callbus должен быть коротким; настраивайте каждый телефон отдельно (--phone MAC=ЛИНИЯ): сам он не может сказать, кто он; имя ключа для звонка из 1С не подтверждено документом",
+		Ru: "хранит 128 знаков адреса: адрес Callbus должен быть коротким; настраивайте каждый телефон отдельно (--phone MAC=ЛИНИЯ): сам он не может сказать, кто он; имя параметра для звонка из 1С не подтверждено документом",
 	},
 	Page: "Advanced Settings → Action URI",
 	format: func() format {

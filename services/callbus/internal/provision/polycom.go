@@ -22,7 +22,7 @@ var polycom = &Vendor{
 	},
 	Dial: lang.Text{
 		En: "apps.restapi.enabled=1 opens it to whoever knows the phone's password; it has no list of addresses, so it is left as it is",
-		Ru: "apps.restapi.enabled=1 разрешает это всем, кто знает пароль телефона; списка адресов нет, поэтому ключ не трогаем",
+		Ru: "apps.restapi.enabled=1 разрешает это всем, кто знает пароль телефона; списка адресов нет, поэтому этот параметр не трогаем",
 	},
 	format: func() format {
 		f := xmlElements.inside("<PHONE_CONFIG><ALL", "/></PHONE_CONFIG>")

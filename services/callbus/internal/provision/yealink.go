@@ -18,7 +18,7 @@ var yealink = &Vendor{
 	Sure:   Documented,
 	Note: lang.Text{
 		En: "T32G, T38G and VP530 with firmware 32 and 38 have other keys: paste the URLs into their web page",
-		Ru: "у T32G, T38G и VP530 с прошивками 32 и 38 другие ключи: вставьте адреса на их веб-странице",
+		Ru: "у T32G, T38G и VP530 с прошивками 32 и 38 другие параметры: вставьте адреса на их веб-странице",
 	},
 	Page:    "Features → Action URL",
 	format:  yealinkFormat,
