@@ -3,60 +3,166 @@
 package callbus
 
 import (
+	"flag"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
+
+	"github.com/callbus/callbus/services/callbus/internal/lang"
 )
 
 // command is one word after "callbus".
 type command struct {
-	name, args, does string
-	run              func(args []string) int
+	name       string
+	args, does lang.Text
+	verbs      bool // the flags are those of its verbs
+	run        func(args []string) int
 }
 
 // Version is the build's; main sets it.
 var Version = "dev"
 
 func commands() []command {
+	text := func(en, ru string) lang.Text { return lang.Text{En: en, Ru: ru} }
 	return []command{
-		{"init", "", "the first run: asks where 1C is, tries it out, writes callbus.yaml", initialise},
-		{"up", "", "run everything in one process: store, ingest, adapter (--demo: with a stand-in 1C)", up},
-		{"service", "install|remove|status", "run with this machine: systemd, or a service of Windows", manageService},
-		{"tail", "", "show events as they come, one line each", tail},
-		{"dead", "list|show N|retry N", "events that 1C would not take: see why, send again", dead},
-		{"trace", "WORD", "the life of a line's, a call's or one event: hit, store, each try at 1C, ending", traceLife},
-		{"targets", "forget NAME", "let go of a target that is gone: it keeps the store from being emptied", targets},
-		{"token", "new ID…|list|rotate", "what phones show at the door: make it, list it, make all anew", token},
-		{"provision", "VENDOR|list", "files of settings for phones, or what to paste into their web pages", provisionPhones},
-		{"send", "EVENT", "be a phone: send what a vendor's phone would, and say what the answer means", send},
-		{"phones", "", "which phones have called, and which events each has ever sent", phones},
-		{"doctor", "[LINE]", "say what is wrong, and what to do: phones, store, 1C; exit code for monitoring", examine},
-		{"standin", "", "a stand-in for 1C that prints the calls it gets", standin},
-		{"version", "", "print the version", func([]string) int { fmt.Println("callbus", Version); return 0 }},
+		{name: "init", run: initialise,
+			does: text("the first run: asks where 1C is, tries it out, writes callbus.yaml", "первая настройка: спрашивает, где 1С, проверяет её, пишет callbus.yaml")},
+		{name: "up", run: up,
+			does: text("run everything in one process: store, ingest, adapter (--demo: with a stand-in 1C)", "запустить всё в одной программе: хранилище, приём звонков, передачу в 1С (--demo: с заглушкой 1С)")},
+		{name: "service", args: text("install|remove|status", "install|remove|status"), verbs: true, run: manageService,
+			does: text("run with this machine: systemd, or a service of Windows", "запускать вместе с машиной: systemd или служба Windows")},
+		{name: "tail", run: tail,
+			does: text("show events as they come, one line each", "показывать события по мере поступления, по строке на каждое")},
+		{name: "dead", args: text("list|show N|retry N", "list|show N|retry N"), run: dead,
+			does: text("events that 1C would not take: see why, send again", "события, которые 1С отвергла: посмотреть почему, отправить снова")},
+		{name: "trace", args: text("WORD", "ЧТО"), run: traceLife,
+			does: text("the life of a line's, a number's, a call's or one event: hit, store, each try at 1C, ending", "что стало со звонками линии, номера, с одним звонком или событием: от телефона до ответа 1С")},
+		{name: "targets", args: text("forget NAME", "forget ИМЯ"), run: targets,
+			does: text("let go of a target that is gone: it keeps the store from being emptied", "забыть 1С, которой больше нет: из-за неё не освобождается хранилище")},
+		{name: "token", args: text("new ID…|list|rotate", "new ИМЯ…|list|rotate"), verbs: true, run: token,
+			does: text("what phones show at the door: make it, list it, make all anew", "ключи, которые предъявляют телефоны: создать, показать, сменить все")},
+		{name: "provision", args: text("VENDOR|list", "ПРОИЗВОДИТЕЛЬ|list"), run: provisionPhones,
+			does: text("files of settings for phones, or what to paste into their web pages", "файлы настроек для телефонов или что вставить на их веб-страницах")},
+		{name: "send", args: text("EVENT", "СОБЫТИЕ"), run: send,
+			does: text("be a phone: send what a vendor's phone would, and say what the answer means", "побыть телефоном: отправить то же, что он, и сказать, что значит ответ")},
+		{name: "phones", run: phones,
+			does: text("which phones have called, and which events each has ever sent", "какие телефоны обращались и о каких событиях сообщал каждый")},
+		{name: "doctor", args: text("[LINE]", "[ЛИНИЯ]"), run: examine,
+			does: text("say what is wrong, and what to do: phones, store, 1C; exit code for monitoring", "что не так и что делать: телефоны, хранилище, 1С; код выхода для мониторинга")},
+		{name: "standin", run: standin,
+			does: text("a stand-in for 1C that prints the calls it gets", "заглушка 1С: печатает звонки, которые получила")},
+		{name: "version", run: func([]string) int { fmt.Println("callbus", Version); return 0 },
+			does: text("print the version", "показать версию")},
 	}
 }
 
 // Main runs the command that the arguments name, and returns the exit code.
 func Main(args []string) int {
-	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
-		usage(os.Stdout)
+	l := spoken(args)
+	if len(args) > 1 && args[0] == "help" && !strings.HasPrefix(args[1], "-") {
+		args = []string{args[1], "-h"}
+	}
+	if len(args) == 0 || args[0] == "help" || help(args[0]) || strings.HasPrefix(strings.TrimLeft(args[0], "-"), "lang") {
+		usage(os.Stdout, l)
 		return 0
 	}
 	for _, c := range commands() {
 		if c.name == args[0] {
-			return c.run(args[1:])
+			return c.start(l, args[1:])
 		}
 	}
-	fmt.Fprintf(os.Stderr, "callbus: there is no command %q\n\n", args[0])
-	usage(os.Stderr)
+	unknown(os.Stderr, l, args[0])
 	return 2
 }
 
-func usage(w io.Writer) {
-	fmt.Fprintln(w, "Callbus carries phone calls into 1C.\n\nUsage: callbus COMMAND [flags], and callbus COMMAND -h for its flags.")
-	fmt.Fprintln(w)
-	for _, c := range commands() {
-		fmt.Fprintf(w, "  %-28s %s\n", strings.TrimSpace(c.name+" "+c.args), c.does)
+// start runs the command. For -h it says first how the command is called; its flags are for the command to tell.
+func (c command) start(l lang.Lang, args []string) int {
+	own := args
+	if end := slices.Index(args, "--"); end >= 0 {
+		own = args[:end]
 	}
+	if !slices.ContainsFunc(own, help) {
+		return c.run(args)
+	}
+	fmt.Println(l.Sayf("Usage: callbus %s [flags]\n\n  %s\n", "Как вызывать: callbus %s [флаги]\n\n  %s\n", c.call(l), l.Of(c.does)))
+	if c.verbs && help(own[0]) {
+		verb, _, _ := strings.Cut(c.args.En, "|")
+		verb, _, _ = strings.Cut(verb, " ")
+		fmt.Println(l.Sayf("Each has flags of its own: callbus %s %s -h", "Флаги у каждого свои: callbus %s %s -h", c.name, verb))
+		return 0
+	}
+	return c.run(args)
+}
+
+func help(arg string) bool { return arg == "-h" || arg == "-help" || arg == "--help" }
+
+func (c command) call(l lang.Lang) string { return strings.TrimSpace(c.name + " " + l.Of(c.args)) }
+
+// spoken is the language for what is said before a command reads its flags.
+func spoken(args []string) lang.Lang {
+	fs := flag.NewFlagSet("callbus", flag.ContinueOnError)
+	l := lang.Flag(fs)
+	for i, arg := range args {
+		switch name, value, given := strings.Cut(strings.TrimLeft(arg, "-"), "="); {
+		case name != "lang" || name == arg:
+		case given:
+			_ = l.Set(value) // a language that is not spoken is the command's to refuse
+		case i+1 < len(args):
+			_ = l.Set(args[i+1])
+		}
+	}
+	return *l
+}
+
+func usage(w io.Writer, l lang.Lang) {
+	fmt.Fprintln(w, l.Say("Callbus carries phone calls into 1C.\n\nUsage: callbus COMMAND [flags], and callbus COMMAND -h for its flags.\n",
+		"Callbus передаёт телефонные звонки в 1С.\n\nКак вызывать: callbus КОМАНДА [флаги]; флаги команды покажет callbus КОМАНДА -h.\n"))
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  %-30s %s\n", c.call(l), l.Of(c.does))
+	}
+}
+
+// unknown says that there is no such command, and which one may have been meant.
+func unknown(w io.Writer, l lang.Lang, name string) {
+	fmt.Fprintln(w, l.Sayf("callbus: there is no command %q", "callbus: нет команды %q", name))
+	if near := nearest(name); near != "" {
+		fmt.Fprintln(w, l.Sayf("Did you mean callbus %s? callbus help lists all commands.", "Может быть, callbus %s? Все команды покажет callbus help.", near))
+		return
+	}
+	fmt.Fprintln(w)
+	usage(w, l)
+}
+
+// nearest is the command that differs from a word by two letters at most, or "".
+func nearest(word string) (name string) {
+	least := 3
+	for _, c := range commands() {
+		if d := distance(strings.ToLower(word), c.name); d < least && d < len(c.name) {
+			name, least = c.name, d
+		}
+	}
+	return name
+}
+
+// distance is how many letters have to be put in, left out or changed (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		before := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := before
+			if a[i] != b[j] {
+				change++
+			}
+			before = row[j+1]
+			row[j+1] = min(change, row[j]+1, before+1)
+		}
+	}
+	return row[len(b)]
 }

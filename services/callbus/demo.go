@@ -33,7 +33,11 @@ func standin(args []string) int {
 	addr := ""
 	return program.Program{
 		Name: "callbus standin", Version: Version, Env: "CALLBUS",
-		Flags: func(fs *flag.FlagSet) { fs.StringVar(&addr, "http", standinAddr, "address of the stand-in") },
+		Flags: func(fs *flag.FlagSet) {
+			fs.StringVar(&addr, "http", standinAddr, "address of the stand-in")
+			l := lang.Environment()
+			lang.Usage(fs, &l)
+		},
 		Run: func(ctx context.Context, log zerolog.Logger) error {
 			s := newStandin(os.Stdout)
 			if err := s.Start(addr); err != nil {
@@ -49,7 +53,8 @@ func standin(args []string) int {
 // bringStandin makes the stand-in the only target.
 func (o *office) bringStandin() error {
 	if o.adapter.Single.URL != "" || o.adapter.Targets != "" {
-		return errors.New("--demo brings its own 1C: leave --onec-url and --targets out")
+		return errors.New(o.tongue.Say("--demo brings its own 1C: leave --onec-url and --targets out",
+			"--demo приносит свою 1С: уберите --onec-url и --targets"))
 	}
 	o.standin = newStandin(os.Stdout)
 	o.adapter.Single.URL = "http://" + standinAddr + onectest.DefaultPath
@@ -61,21 +66,21 @@ func (o *office) stopStandin(context.Context) error  { return o.standin.Close() 
 
 // welcome says where phones are to call, and in the demo plays a call through.
 func (o *office) welcome(context.Context) error {
-	fmt.Print(urlsToPaste(lang.Environment(), o.phones, o.ingest.Access.AsksForTokens(), o.demo))
+	fmt.Print(urlsToPaste(*o.tongue, o.phones, o.ingest.Access.AsksForTokens(), o.demo))
 	if !o.demo {
 		return nil
 	}
 	if err := o.follow(os.Stdout); err != nil {
 		return err
 	}
-	return playCall("http://" + net.JoinHostPort(boundTo(o.phones, localhost), port(o.phones)))
+	return playCall(*o.tongue, "http://"+net.JoinHostPort(boundTo(o.phones, localhost), port(o.phones)))
 }
 
 // playCall is the original article's call: it rings, is answered, ends.
-func playCall(base string) error {
+func playCall(l lang.Lang, base string) error {
 	for _, event := range []string{"1", "2", "4"} {
 		url := base + "/checkphone.php?event=" + event + "&p1=sip:74951234567@operatorsip.ru&p2=101"
-		fmt.Printf("%s phone  GET %s\n", time.Now().Format(clock), url)
+		fmt.Printf("%s %s GET %s\n", time.Now().Format(clock), l.Say("phone ", "трубка"), url)
 		answer, err := http.Get(url)
 		if err != nil {
 			return fmt.Errorf("play a call: %w", err)

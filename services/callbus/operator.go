@@ -1,8 +1,8 @@
 package callbus
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -12,7 +12,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -38,8 +37,11 @@ const answerTimeout = 15 * time.Second
 type line struct {
 	fs                     *flag.FlagSet
 	url, creds, ca, folder string
-	guest                  bool // works without credentials too
-	stopped                bool // nobody answers: the command works on the store itself
+	most                   int          // words that the command takes
+	words                  []string     // and was given
+	check                  func() error // whether they make sense; nil: any do
+	guest                  bool         // works without credentials too
+	stopped                bool         // nobody answers: the command works on the store itself
 	tongue                 *lang.Lang
 }
 
@@ -53,36 +55,73 @@ func newLine(name string) *line {
 	return l
 }
 
+// adminFlag adds --admin, where a command asks a running Callbus about itself.
+func (l *line) adminFlag(addrs *config.List) {
+	addrs.Values = []string{"127.0.0.1:9080", "127.0.0.1:9081"}
+	l.fs.Var(addrs, "admin", "addresses of the probes and metrics of callbus up, or of ingest and onec-adapter, with commas")
+}
+
 // natsHere is where callbus up opens NATS, unless told otherwise.
 const natsHere = "nats://127.0.0.1:4222"
 
-// parse reads the flags. The file may be that of callbus up: then its folder and its address of NATS are the command's.
-func (l *line) parse(flags []string) error {
+// parse reads words and flags. The file may be that of callbus up: then its folder and its address of NATS are the command's.
+func (l *line) parse(args []string) error {
 	var o office
-	err := config.Parse(l.fs, flags, "CALLBUS", o.fileFlags())
+	words, err := config.ParseWords(l.fs, args, "CALLBUS", o.fileFlags())
 	if host, port, no := net.SplitHostPort(o.natsListen); no == nil && l.url == natsHere {
 		if ip, _ := netip.ParseAddr(host); host == "" || ip.IsUnspecified() {
 			host = "127.0.0.1"
 		}
 		l.url = "nats://" + net.JoinHostPort(host, port)
 	}
+	if err == nil && len(words) > l.most {
+		err = fmt.Errorf("unexpected argument: %s", strings.Join(words[l.most:], " "))
+	}
+	l.words = words
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		err = errors.New(l.tongue.Wrong(err))
+	}
 	return err
 }
 
-// run parses the flags, connects, works, and returns the exit code.
-func (l *line) run(flags []string, work func(context.Context, *nats.Conn) error) int {
-	switch err := l.parse(flags); {
+// run parses the arguments, connects, works, and returns the exit code.
+func (l *line) run(args []string, work func(context.Context, *nats.Conn) error) int {
+	switch err := l.parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case err != nil:
 		return l.fail(2, err)
 	}
+	if l.check != nil {
+		if err := l.check(); err != nil {
+			return l.fail(2, err)
+		}
+	}
 	ctx, stop := lifecycle.Signals(context.Background())
 	defer stop()
 	if err := l.work(ctx, work); err != nil {
-		return l.fail(1, err)
+		return l.fail(1, l.inWords(err))
 	}
 	return 0
+}
+
+// inWords says in the operator's language what the streams say in English.
+func (l *line) inWords(err error) error {
+	for _, known := range []struct {
+		err error
+		ru  string
+	}{
+		{stream.ErrNoCalls, "хранилища звонков ещё нет: запускался ли Callbus (ingest) с этим NATS?"},
+		{stream.ErrNoEndings, "звонки в 1С ещё не передавались: запускался ли Callbus (onec-adapter) с этим NATS?"},
+		{stream.ErrNoDeadLetter, "отвергнутого события с таким номером нет; список: callbus dead list"},
+		{stream.ErrOnItsWay, "оно уже отправлено снова и ждёт 1С"},
+		{context.DeadlineExceeded, "NATS не ответил вовремя"},
+	} {
+		if errors.Is(err, known.err) {
+			return errors.New(l.tongue.Say(err.Error(), known.ru))
+		}
+	}
+	return err
 }
 
 // work connects to the running callbus, or, where none runs, to the store in its folder.
@@ -175,7 +214,7 @@ func tail(args []string) int {
 	l := newLine("tail")
 	l.guest = true
 	return l.run(args, func(ctx context.Context, nc *nats.Conn) error {
-		if err := stream.Tail(nc, func(e call.Event) { printEvent(os.Stdout, e) }); err != nil {
+		if err := stream.Tail(nc, func(e call.Event) { printEvent(os.Stdout, *l.tongue, e) }); err != nil {
 			return err
 		}
 		<-ctx.Done()
@@ -189,23 +228,26 @@ func (o *office) follow(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return stream.Tail(nc, func(e call.Event) { printEvent(w, e) })
+	return stream.Tail(nc, func(e call.Event) { printEvent(w, *o.tongue, e) })
 }
 
 var arrows = map[call.EventType]string{call.Outgoing: "→"}
 
 // printEvent writes one line, for an operator's eyes: the number is whole.
-func printEvent(w io.Writer, e call.Event) {
+func printEvent(w io.Writer, l lang.Lang, e call.Event) {
 	arrow := arrows[e.Type]
 	if arrow == "" {
 		arrow = "←"
 	}
-	remote := string(e.Remote.Number)
-	if remote == "" {
-		remote = e.Remote.URI
+	what := bold(w, stream.Subject(e.Type))
+	if l == lang.Russian {
+		what = bold(w, l.Event(e.Type)) + " (" + stream.Subject(e.Type) + ")"
 	}
-	fmt.Fprintf(w, "%s NATS   %s  %s %s %s %s\n", e.Time.Local().Format(clock), bold(w, stream.Subject(e.Type)), e.Line, arrow, remote, e.Remote.Name)
+	fmt.Fprintf(w, "%s NATS   %s  %s %s %s %s\n", e.Time.Local().Format(clock), what, e.Line, arrow, remoteOf(e), e.Remote.Name)
 }
+
+// remoteOf is the other side's number, or whatever it is called by.
+func remoteOf(e call.Event) string { return cmp.Or(string(e.Remote.Number), e.Remote.URI) }
 
 // bold marks a word on a terminal only.
 func bold(w io.Writer, s string) string {
@@ -216,20 +258,6 @@ func bold(w io.Writer, s string) string {
 	return "\x1b[1m" + s + "\x1b[0m"
 }
 
-func dead(args []string) int {
-	verb, args := shift(args)
-	switch verb {
-	case "list":
-		return newLine("dead list").run(args, listDead)
-	case "show":
-		return withNumber("dead show", args, showDead)
-	case "retry":
-		return withNumber("dead retry", args, retryDead)
-	}
-	fmt.Fprintln(os.Stderr, "callbus dead: want list, show N or retry N")
-	return 2
-}
-
 func shift(args []string) (first string, rest []string) {
 	if len(args) == 0 {
 		return "", nil
@@ -237,90 +265,24 @@ func shift(args []string) (first string, rest []string) {
 	return args[0], args[1:]
 }
 
-// withNumber runs a command on one dead letter.
-func withNumber(name string, args []string, work func(context.Context, *nats.Conn, uint64) error) int {
-	word, flags := shift(args)
-	number, err := strconv.ParseUint(word, 10, 64)
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "callbus %s: want the number of a dead letter (callbus dead list shows them)\n", name)
-		return 2
-	}
-	return newLine(name).run(flags, func(ctx context.Context, nc *nats.Conn) error {
-		ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-		defer cancel()
-		return work(ctx, nc, number)
-	})
-}
-
-func listDead(ctx context.Context, nc *nats.Conn) error {
-	n := 0
-	err := stream.DeadLetters(ctx, nc, func(d stream.DeadLetter) {
-		n++
-		fmt.Printf("%6d  %s  %s  %-9s  line %s  %s  tries %d%s  %s\n", d.Number, d.Time.Local().Format(time.DateTime), d.Target,
-			d.Event.Type, d.Event.Line, d.Event.Remote.URI, d.Attempts, unsure(d), d.Why)
-	})
-	if err == nil && n == 0 {
-		fmt.Println("no dead letters")
-	}
-	return err
-}
-
-func unsure(d stream.DeadLetter) string {
-	if d.Unsure {
-		return " (1C may have taken it)"
-	}
-	return ""
-}
-
-func showDead(ctx context.Context, nc *nats.Conn, number uint64) error {
-	d, err := stream.FindDeadLetter(ctx, nc, number)
-	if err != nil {
-		return err
-	}
-	out := json.NewEncoder(os.Stdout)
-	out.SetIndent("", "  ")
-	out.SetEscapeHTML(false)
-	type party struct{ URI, Number, Name string }
-	return out.Encode(struct {
-		Number                          uint64
-		Died                            time.Time
-		Target, Lane, Why, Answer       string
-		Tries                           int
-		MayHaveBeenTaken                bool
-		ID, Event, Line, Source, CallID string
-		Accepted                        time.Time
-		Remote, Local                   party
-		Raw                             string
-	}{
-		d.Number, d.Time.Local(), d.Target, d.Lane, d.Why, d.Answer, d.Attempts, d.Unsure,
-		d.Event.ID, string(d.Event.Type), string(d.Event.Line), d.Event.Source, d.Event.CallID, d.Event.Time.Local(),
-		party{d.Event.Remote.URI, string(d.Event.Remote.Number), d.Event.Remote.Name},
-		party{d.Event.Local.URI, string(d.Event.Local.Number), d.Event.Local.Name}, d.Event.Raw,
-	})
-}
-
-func retryDead(ctx context.Context, nc *nats.Conn, number uint64) error {
-	if err := stream.Retry(ctx, nc, number); err != nil {
-		return err
-	}
-	fmt.Printf("dead letter %d is on its way to 1C again\n", number)
-	return nil
-}
-
 func targets(args []string) int {
-	verb, args := shift(args)
-	name, flags := shift(args)
-	if verb != "forget" || name == "" {
-		fmt.Fprintln(os.Stderr, "callbus targets: want forget NAME")
-		return 2
+	l := newLine("targets")
+	l.most = 2
+	l.check = func() error {
+		if len(l.words) != 2 || l.words[0] != "forget" {
+			return errors.New(l.tongue.Say("want forget NAME", "нужно: forget ИМЯ"))
+		}
+		return nil
 	}
-	return newLine("targets forget").run(flags, func(ctx context.Context, nc *nats.Conn) error {
+	return l.run(args, func(ctx context.Context, nc *nats.Conn) error {
 		ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 		defer cancel()
+		name := l.words[1]
 		if err := stream.ForgetTarget(ctx, nc, name); err != nil {
 			return err
 		}
-		fmt.Printf("target %s is forgotten: its events are no longer kept for it\n", name)
+		fmt.Println(l.tongue.Sayf("target %s is forgotten: its events are no longer kept for it",
+			"получатель %s забыт: события для него больше не хранятся", name))
 		return nil
 	})
 }

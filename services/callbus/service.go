@@ -51,14 +51,15 @@ func manageService(args []string) int {
 	case "status":
 		c.reads, work = true, c.status
 	default:
-		fmt.Fprintln(os.Stderr, "callbus service: want install, remove or status")
+		fmt.Fprintln(os.Stderr, "callbus service:", c.tongue.Say("want install, remove or status", "нужно: install, remove или status"))
 		return 2
 	}
 	switch err := parseOwn(c.fs, args); {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case err != nil:
-		return 2 // it has been said
+		fmt.Fprintf(os.Stderr, "%s: %s\n", c.fs.Name(), c.tongue.Wrong(err))
+		return 2
 	}
 	if err := work(); err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", c.fs.Name(), err)
@@ -76,16 +77,13 @@ func parseOwn(fs *flag.FlagSet, args []string) error {
 		}
 	})
 	if wrong != nil {
-		fmt.Fprintf(os.Stderr, "%s: %v\n", fs.Name(), wrong)
 		return wrong
 	}
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
 	if fs.NArg() > 0 {
-		err := fmt.Errorf("unexpected argument: %s", strings.Join(fs.Args(), " "))
-		fmt.Fprintf(os.Stderr, "%s: %v\n", fs.Name(), err)
-		return err
+		return fmt.Errorf("unexpected argument: %s", strings.Join(fs.Args(), " "))
 	}
 	return nil
 }

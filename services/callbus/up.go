@@ -17,6 +17,7 @@ import (
 	"github.com/callbus/callbus/internal/lifecycle"
 	"github.com/callbus/callbus/internal/program"
 	"github.com/callbus/callbus/internal/telemetry"
+	"github.com/callbus/callbus/services/callbus/internal/lang"
 	"github.com/callbus/callbus/services/ingest"
 	onecadapter "github.com/callbus/callbus/services/onec-adapter"
 	"github.com/callbus/callbus/services/onec-adapter/onectest"
@@ -31,6 +32,7 @@ type office struct {
 	admin      string
 	natsListen string
 	demo       bool
+	tongue     *lang.Lang // of what is printed for the operator; the log is English
 	ingest     ingest.Options
 	adapter    onecadapter.Options
 
@@ -51,6 +53,7 @@ func up(args []string) int {
 }
 
 func (o *office) flags(fs *flag.FlagSet) {
+	o.tongue = lang.Flag(fs)
 	fs.StringVar(&o.data, "data", "./data", "folder for everything that is kept")
 	fs.StringVar(&o.admin, "admin", "127.0.0.1:9080", "address of the probes and metrics (/livez /readyz /metrics); empty: none")
 	fs.StringVar(&o.natsListen, "nats-listen", "127.0.0.1:4222",

@@ -86,6 +86,7 @@ func TestTheOperatorSeesADeadLetterAndSendsItAgain(t *testing.T) {
 	dead := rig.DeadLetter(t, rig.Connect(t, "nats://"+o.nats, filepath.Join(o.data, broker.CredsFile)))
 	list := o.says("dead", "list")
 	rig.Claim(t, "callbus dead list", list, "main", "incoming", "line 101", "sip:74951234567@operatorsip.ru", "tries 2", "Деление на 0")
+	rig.Claim(t, "callbus dead list in Russian", o.says("dead", "--lang", "ru", "list"), "входящий", "линия 101", "попыток 2", "1С отказала: Деление на 0 (HTTP 500, ошибка SOAP)")
 	number := strings.Fields(list)[0]
 	rig.Claim(t, "callbus dead show", o.says("dead", "show", number),
 		`"Why": "1C refused: Деление на 0 (HTTP 500, SOAP Fault)"`, `"ID": "`+dead.Event.ID+`"`, `"Tries": 2`, `"Number": "+74951234567"`)
@@ -100,14 +101,17 @@ func TestTheOperatorSeesADeadLetterAndSendsItAgain(t *testing.T) {
 
 func TestTailPrintsALineForEachEvent(t *testing.T) {
 	o := startOffice(t)
-	for _, as := range []struct{ who, data string }{{"the operator", o.data}, {"a guest", t.TempDir()}} {
-		tail := rig.Start(t, o.executable, "tail", "--data", as.data, "--nats", "nats://"+o.nats)
+	for _, as := range []struct{ who, data, lang, line string }{
+		{"the operator", o.data, "en", "NATS   calls.incoming  101 ← +74951234567"},
+		{"a guest", t.TempDir(), "ru", "NATS   входящий (calls.incoming)  101 ← +74951234567"},
+	} {
+		tail := rig.Start(t, o.executable, "tail", "--data", as.data, "--nats", "nats://"+o.nats, "--lang", as.lang)
 		// It says nothing when it has begun to listen, so the phone calls until it is heard.
 		rig.Until(t, "callbus tail to print a line for "+as.who, func() (any, bool) {
 			rig.Accepted(t, o.phones, rig.CheckPhone(1, "sip:74951234567@operatorsip.ru", "101"))
 			return tail.Log.String(), strings.Contains(tail.Out.String(), "\n")
 		})
-		rig.Claim(t, "callbus tail of "+as.who, tail.Out.String(), "NATS   calls.incoming  101 ← +74951234567")
+		rig.Claim(t, "callbus tail of "+as.who, tail.Out.String(), as.line)
 	}
 }
 

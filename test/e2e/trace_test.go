@@ -24,10 +24,11 @@ func loginOffice(t *testing.T) (office, *rig.Program) {
 	if err := os.WriteFile(password, []byte("Пароль 1\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	up := rig.Start(t, o.executable, "up", "--data", o.data, "--http", o.phones, "--admin", "127.0.0.1:0", "--nats-listen", o.nats,
+	admin := rig.FreeAddr(t)
+	up := rig.Start(t, o.executable, "up", "--data", o.data, "--http", o.phones, "--admin", admin, "--nats-listen", o.nats,
 		"--onec-url", o.onec.URL(), "--onec-user", "callbus", "--onec-password-file", password)
 	up.Says("Callbus is up")
-	o.operator = []string{"--data", o.data, "--nats", "nats://" + o.nats}
+	o.operator = []string{"--data", o.data, "--nats", "nats://" + o.nats, "--admin", admin}
 	return o, up
 }
 
@@ -60,7 +61,10 @@ func TestTraceTellsADeliveryADeadLetterAndAWait(t *testing.T) {
 	}
 	rig.Accepted(t, o.phones, rig.CheckPhone(4, "sip:74951234567@operatorsip.ru", "101"))
 	rig.Accepted(t, o.phones, rig.CheckPhone(1, "sip:74957654321@operatorsip.ru", "101"))
-	o.tells("en", "has not ended: 1C is away or slow", "still waiting: first in lane 1-", "1 before it", "this 1C took an event last at ")
+	o.tells("en", "1C takes no calls: nobody listens at this address", "waits for 1C, and is next", "it was tried last at ", "waits for 1C, events before it: 1",
+		"this 1C took an event last at ")
+	rig.Claim(t, "callbus trace of a number", o.says("trace", "--lang", "ru", "-n", "1", "8 (495)", "765-43-21"),
+		"входящий, линия 101 ← +74957654321", "1С не принимает звонки: по этому адресу никто не отвечает")
 	number := rig.DeadLetter(t, rig.Connect(t, "nats://"+o.nats, filepath.Join(o.data, broker.CredsFile))).Event.ID
 	rig.Claim(t, "callbus trace of an event", o.says("trace", number, "--lang", "ru", "--since", "0s"), "событие "+number, "отвергнуто")
 
@@ -69,7 +73,7 @@ func TestTraceTellsADeliveryADeadLetterAndAWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	rig.Claim(t, "callbus trace in a stopped office", o.says("trace", "101", "-n", "1", "--lang", "ru"),
-		"ждёт: очередь 1-", "впереди 1", "Callbus остановлен: продолжит, когда его запустят")
+		"ждёт 1С, впереди событий: 1", "Callbus остановлен: продолжит, когда его запустят")
 }
 
 func TestTraceOfNothingSaysSo(t *testing.T) {
@@ -78,5 +82,5 @@ func TestTraceOfNothingSaysSo(t *testing.T) {
 	if err := p.Wait(); err == nil {
 		t.Error("callbus trace of a line that never called: got exit code 0, want a failure")
 	}
-	rig.Claim(t, "callbus trace 909", p.Log.String(), "909: за последние 1h0m0s ничего нет", "--since 24h")
+	rig.Claim(t, "callbus trace 909", p.Log.String(), "909: за последний час ничего нет", "--since 7d")
 }

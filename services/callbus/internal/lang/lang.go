@@ -3,7 +3,6 @@
 package lang
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"runtime"
@@ -19,20 +18,13 @@ const (
 	Russian Lang = "ru"
 )
 
-// Flag adds --lang to a flag set. Without it the language is the environment's.
-func Flag(fs *flag.FlagSet) *Lang {
-	l := Environment()
-	fs.Var(&l, "lang", "language of the answers, ru or en; default from LANG")
-	return &l
-}
-
 // Environment is the environment's language.
 func Environment() Lang { return environment(os.Getenv, runtime.GOOS) }
 
-// environment is the language of LC_ALL, LC_MESSAGES or LANG, the first that is set. Windows sets none, and our users
-// there read Russian first.
+// environment is the language of CALLBUS_LANG, LC_ALL, LC_MESSAGES or LANG, the first that is set. Windows sets none, and our
+// users there read Russian first.
 func environment(getenv func(string) string, system string) Lang {
-	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+	for _, name := range []string{"CALLBUS_LANG", "LC_ALL", "LC_MESSAGES", "LANG"} {
 		if value := getenv(name); value != "" {
 			if strings.HasPrefix(strings.ToLower(value), "ru") {
 				return Russian

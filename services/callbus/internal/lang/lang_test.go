@@ -10,19 +10,21 @@ import (
 
 func TestTheLanguageIsTheEnvironmentsOrRussianOnWindows(t *testing.T) {
 	for _, c := range []struct {
-		all, messages, lang, system string
-		want                        Lang
+		ours, all, messages, lang, system string
+		want                              Lang
 	}{
-		{"", "", "ru_RU.UTF-8", "linux", Russian},
-		{"", "", "en_US.UTF-8", "linux", English},
-		{"", "", "C", "linux", English},
-		{"", "", "", "linux", English},
-		{"", "ru_RU", "en_US", "linux", Russian},
-		{"C", "ru_RU", "ru_RU", "linux", English},
-		{"", "", "", "windows", Russian},
-		{"", "", "en_US", "windows", English},
+		{"ru", "C", "C", "C", "linux", Russian},
+		{"en", "ru_RU", "", "", "windows", English},
+		{"", "", "", "ru_RU.UTF-8", "linux", Russian},
+		{"", "", "", "en_US.UTF-8", "linux", English},
+		{"", "", "", "C", "linux", English},
+		{"", "", "", "", "linux", English},
+		{"", "", "ru_RU", "en_US", "linux", Russian},
+		{"", "C", "ru_RU", "ru_RU", "linux", English},
+		{"", "", "", "", "windows", Russian},
+		{"", "", "", "en_US", "windows", English},
 	} {
-		env := map[string]string{"LC_ALL": c.all, "LC_MESSAGES": c.messages, "LANG": c.lang}
+		env := map[string]string{"CALLBUS_LANG": c.ours, "LC_ALL": c.all, "LC_MESSAGES": c.messages, "LANG": c.lang}
 		if got := environment(func(name string) string { return env[name] }, c.system); got != c.want {
 			t.Errorf("%v on %s: %s, want %s", env, c.system, got, c.want)
 		}

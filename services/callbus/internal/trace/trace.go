@@ -5,6 +5,7 @@ package trace
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,26 +16,43 @@ import (
 	"github.com/callbus/callbus/services/callbus/internal/reason"
 )
 
-// Tell writes the stories, oldest first. Where Callbus is stopped an event waits for nothing else.
-func Tell(w io.Writer, l lang.Lang, lives []stream.Life, stopped bool) error {
+// Around is what a story needs besides the lives.
+type Around struct {
+	Word    string            // that was asked for
+	Stopped bool              // Callbus is stopped: an event waits for nothing else
+	Away    map[string]string // why a target takes nothing now, as far as the adapter tells
+}
+
+// Tell writes the stories, oldest first; those of the other side's number come behind the others.
+func Tell(w io.Writer, l lang.Lang, lives []stream.Life, a Around) error {
 	var b strings.Builder
 	for i, life := range lives {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		t := teller{Builder: &b, Lang: l, day: life.Event.Time.Local(), stopped: stopped}
+		if i > 0 && life.Remote && !lives[i-1].Remote {
+			b.WriteString(l.Sayf("Other lines' calls with %s:\n\n", "Звонки других линий с номером %s:\n\n", a.Word))
+		}
+		t := teller{Builder: &b, Lang: l, Around: a, day: life.Event.Time.Local()}
 		t.life(life)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
+// Waits reports whether any of the events waits for a target.
+func Waits(lives []stream.Life) bool {
+	return slices.ContainsFunc(lives, func(l stream.Life) bool {
+		return slices.ContainsFunc(l.Passages, func(p stream.Passage) bool { return p.Wait != nil })
+	})
+}
+
 // teller tells one story.
 type teller struct {
 	*strings.Builder
 	lang.Lang
-	day     time.Time // times of other days have their date
-	stopped bool
+	Around
+	day time.Time // times of other days have their date
 }
 
 // at writes what happened at a time.
@@ -76,7 +94,7 @@ func (t *teller) heading(e call.Event) string {
 	if e.Type == call.Outgoing {
 		arrow = "→"
 	}
-	words := []string{t.event(e.Type) + ",", t.Say("line", "линия"), string(e.Line)}
+	words := []string{t.Event(e.Type) + ",", t.Say("line", "линия"), string(e.Line)}
 	if e.Site != "" {
 		words = append(words, t.Sayf("(site %s)", "(филиал %s)", e.Site))
 	}
@@ -88,16 +106,6 @@ func (t *teller) heading(e call.Event) string {
 	}
 	return strings.Join(words, " ")
 }
-
-var eventNames = map[call.EventType]string{
-	call.Incoming: "входящий", call.Outgoing: "исходящий", call.Answered: "ответ", call.Ended: "завершён", call.Missed: "пропущен",
-	call.Rejected: "отклонён", call.Held: "удержание", call.Resumed: "снят с удержания", call.Transferred: "переведён",
-	call.Registered: "телефон зарегистрирован", call.Unregistered: "регистрация снята", call.RegisterFailed: "регистрация не удалась",
-	call.DNDOn: "«не беспокоить» включено", call.DNDOff: "«не беспокоить» выключено",
-	call.ForwardOn: "переадресация включена", call.ForwardOff: "переадресация выключена", call.Boot: "телефон включился",
-}
-
-func (t *teller) event(e call.EventType) string { return t.Say(string(e), eventNames[e]) }
 
 func (t *teller) names(e call.Event) string {
 	if e.CallID == "" {
@@ -152,7 +160,7 @@ func (t *teller) passage(p stream.Passage) {
 	case p.Ending != nil:
 		t.ending(*p.Ending)
 	case p.Wait != nil:
-		t.wait(*p.Wait)
+		t.wait(p.Target, *p.Wait)
 	case p.Before:
 		t.under(t.Say("this 1C was connected later: the event is not for it", "эту 1С подключили позже: событие не для неё"))
 	default:
@@ -205,13 +213,15 @@ func (t *teller) end(e stream.Ended) string {
 	return t.Sayf("dead letter %d, tries: %d: %s", "отвергнуто (№%d в списке отвергнутых), попыток: %d: %s", e.Number, e.Attempts, why)
 }
 
-func (t *teller) wait(w stream.Wait) {
-	place := t.Sayf("still waiting: first in lane %s", "ждёт: первое в очереди %s", w.Lane)
+func (t *teller) wait(target string, w stream.Wait) {
+	tried := t.Say("it was tried last at %s", "последняя попытка в %s")
 	if w.Ahead > 0 {
-		place = t.Sayf("still waiting: lane %s, %d before it", "ждёт: очередь %s, впереди %d", w.Lane, w.Ahead)
+		t.under(t.Sayf("waits for 1C, events before it: %d", "ждёт 1С, впереди событий: %d", w.Ahead))
+		tried = t.Say("the first of them was tried last at %s", "последняя попытка с первым из них в %s")
+	} else {
+		t.under(t.Say("waits for 1C, and is next", "ждёт 1С, в очереди первое"))
 	}
-	t.under(place)
-	t.under(t.state(w))
+	t.state(target, w, tried)
 	if w.Took.IsZero() {
 		t.under(t.Say("this 1C has taken nothing so far", "эта 1С пока ничего не приняла"))
 		return
@@ -219,17 +229,26 @@ func (t *teller) wait(w stream.Wait) {
 	t.under(t.Sayf("this 1C took an event last at %s", "последнее событие эта 1С приняла в %s", t.clock(w.Took)))
 }
 
-func (t *teller) state(w stream.Wait) string {
-	switch {
-	case t.stopped:
-		return t.Say("Callbus is stopped: it goes on when it is started", "Callbus остановлен: продолжит, когда его запустят")
-	case !w.Owned:
-		return t.Say("nobody takes events from the lane: Callbus does not run, or has not found 1C since its start (target.away in the log)",
-			"из этой очереди никто не берёт: Callbus не запущен или с самого запуска не нашёл 1С (в журнале target.away)")
-	case w.InHand.IsZero():
-		return t.Say("it has not been tried yet", "до попытки ещё не дошло")
+// state says why an event waits, as far as anybody knows.
+func (t *teller) state(target string, w stream.Wait, tried string) {
+	if t.Stopped {
+		t.under(t.Say("Callbus is stopped: it goes on when it is started", "Callbus остановлен: продолжит, когда его запустят"))
+		return
 	}
-	return t.Sayf("the first in the lane was taken up at %s and has not ended: 1C is away or slow; it is tried again by itself",
-		"первое в очереди взято в работу в %s и ещё не принято: 1С недоступна или занята; повторится само",
-		t.clock(w.InHand))
+	if !w.InHand.IsZero() {
+		t.under(fmt.Sprintf(tried, t.clock(w.InHand)))
+	}
+	why, away := t.Away[target]
+	switch {
+	case away:
+		t.under(t.Sayf("1C takes no calls: %s. It is tried again by itself", "1С не принимает звонки: %s. Callbus повторяет попытки сам", reason.In(t.Lang, why)))
+	case !w.Owned:
+		t.under(t.Say("nobody passes events to this 1C: Callbus does not run, or has not found it since its start; callbus doctor says why",
+			"этой 1С никто не передаёт события: Callbus не запущен или с запуска её не нашёл; почему — скажет callbus doctor"))
+	case w.InHand.IsZero():
+		t.under(t.Say("it has not been tried yet", "до попытки ещё не дошло"))
+	default:
+		t.under(t.Say("1C has not answered yet; if it stays so, callbus doctor says why",
+			"1С ещё не ответила; если это надолго, почему — скажет callbus doctor"))
+	}
 }
