@@ -51,8 +51,8 @@ func commands() []command {
 			does: text("which phones have called, and which events each has ever sent", "какие телефоны обращались и о каких событиях сообщал каждый")},
 		{name: "doctor", args: text("[LINE]", "[ЛИНИЯ]"), run: examine,
 			does: text("say what is wrong, and what to do: phones, store, 1C; exit code for monitoring", "что не так и что делать: телефоны, хранилище, 1С; код выхода для мониторинга")},
-		{name: "standin", run: standin,
-			does: text("a stand-in for 1C that prints the calls it gets", "заглушка 1С: печатает звонки, которые получила")},
+		{name: "fake1c", run: fake1c,
+			does: text("a stand-in for 1C: prints the calls it gets, and is as nasty as you tell it", "заглушка 1С: печатает звонки, которые получила, и капризничает, как вы велите")},
 		{name: "version", run: func([]string) int { fmt.Println("callbus", Version); return 0 },
 			does: text("print the version", "показать версию")},
 	}

@@ -3,52 +3,16 @@ package callbus
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
 	"strings"
 	"time"
 
-	"github.com/rs/zerolog"
-
-	"github.com/callbus/callbus/internal/program"
 	"github.com/callbus/callbus/services/callbus/internal/lang"
 	"github.com/callbus/callbus/services/onec-adapter/onectest"
 )
-
-const standinAddr = "127.0.0.1:8081"
-
-// newStandin makes a 1C that prints what it gets, as the article's TelData would be called.
-func newStandin(w io.Writer) *onectest.Server {
-	return onectest.New(onectest.Options{OnCall: func(c onectest.Call) {
-		fmt.Fprintf(w, "%s 1C     TelData(%s, %s, %s)\n", time.Now().Format(clock), c.Number, c.Remote, c.Line)
-	}})
-}
-
-// standin is the stand-in as a command of its own, for Docker Compose and for trying things out.
-func standin(args []string) int {
-	addr := ""
-	return program.Program{
-		Name: "callbus standin", Version: Version, Env: "CALLBUS",
-		Flags: func(fs *flag.FlagSet) {
-			fs.StringVar(&addr, "http", standinAddr, "address of the stand-in")
-			l := lang.Environment()
-			lang.Usage(fs, &l)
-		},
-		Run: func(ctx context.Context, log zerolog.Logger) error {
-			s := newStandin(os.Stdout)
-			if err := s.Start(addr); err != nil {
-				return err
-			}
-			log.Info().Str("url", s.URL()).Msg("standin.ready")
-			<-ctx.Done()
-			return s.Close()
-		},
-	}.Main(args)
-}
 
 // bringStandin makes the stand-in the only target.
 func (o *office) bringStandin() error {
@@ -56,7 +20,7 @@ func (o *office) bringStandin() error {
 		return errors.New(o.tongue.Say("--demo brings its own 1C: leave --onec-url and --targets out",
 			"--demo приносит свою 1С: уберите --onec-url и --targets"))
 	}
-	o.standin = newStandin(os.Stdout)
+	o.standin = newStandin(os.Stdout, *o.tongue, onectest.Options{})
 	o.adapter.Single.URL = "http://" + standinAddr + onectest.DefaultPath
 	return nil
 }

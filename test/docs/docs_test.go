@@ -45,7 +45,7 @@ func TestAFlagThatIsLeftOutIsNoticed(t *testing.T) {
 	for what, planted := range map[string]string{
 		"a wrong variable": strings.Replace(doc, "INGEST_STORE_MAX", "INGEST_STOREMAX", 1),
 		"a wrong default":  strings.Replace(doc, "`127.0.0.1:9081`", "`127.0.0.1:9999`", 1),
-		"no section":       strings.Replace(doc, "### `callbus standin`", "### something", 1),
+		"no section":       strings.Replace(doc, "### `callbus fake1c`", "### something", 1),
 	} {
 		if docs.Flags(planted, all) == nil {
 			t.Errorf("%s was planted, and nobody noticed", what)

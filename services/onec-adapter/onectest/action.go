@@ -64,6 +64,36 @@ type Action struct {
 	Bytes  int    // of KindHeavy
 }
 
+var wrongPassword = Action{Kind: KindUnauthorized}
+
+// String tells what a client sees, in short.
+func (a Action) String() string {
+	switch a.Kind {
+	case KindOK, KindHang:
+		return a.Text
+	case KindFault, KindHeavy, KindBroken:
+		return "500 " + a.Text
+	case KindFull:
+		return "406 " + TextPoolTimeout
+	case KindLocked:
+		return "403 " + TextLocked
+	case KindUpdating:
+		return "409 " + textUpdating
+	case KindUnauthorized:
+		return "401 Unauthorized"
+	case KindPage:
+		return "200, a web page"
+	case KindGarbage:
+		return "200, garbage"
+	case KindResetBefore, KindResetAfter:
+		return "the connection is broken"
+	}
+	status := map[Kind]int{KindAbsent: 503, KindGateway: 502, KindForbidden: 403, KindStatus: a.Status}[a.Kind]
+	return fmt.Sprintf("%d %s", status, http.StatusText(status))
+}
+
+const textUpdating = "Различаются версии клиента и сервера (8.3.27.1719 - 8.3.27.2130)"
+
 // OK runs the operation and returns "OK".
 func OK() Action { return Action{Kind: KindOK, Text: "OK"} }
 
@@ -205,7 +235,7 @@ func (a Action) answer(w http.ResponseWriter) {
 	case KindLocked:
 		exceptionJSON(w, http.StatusForbidden, TextLocked+"\nВедутся технические работы", 0)
 	case KindUpdating:
-		page(w, http.StatusConflict, "1C:Enterprise 8 application error", "Различаются версии клиента и сервера (8.3.27.1719 - 8.3.27.2130)")
+		page(w, http.StatusConflict, "1C:Enterprise 8 application error", textUpdating)
 	case KindAbsent:
 		page(w, http.StatusServiceUnavailable, "503 Service Temporarily Unavailable", "nginx")
 	case KindGateway:

@@ -54,6 +54,9 @@ type Options struct {
 	Behaviour func(*Call) Action
 	// OnCall is told of each call after the work, before the answer. It may be called concurrently.
 	OnCall func(Call)
+	// OnRefusal is told why a request came to no call: the password, the session, all of 1C, an envelope that is wrong. It
+	// may be called concurrently.
+	OnRefusal func(why string)
 }
 
 // Call is one call of the service.
@@ -280,9 +283,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case shut.Kind != KindOK:
+		s.refuse(shut.String())
 		shut.answer(w)
 	case !s.allowed(r):
-		Action{Kind: KindUnauthorized}.answer(w)
+		s.refuse(wrongPassword.String())
+		wrongPassword.answer(w)
 	case posted:
 		s.serve(w, r, body, s.servePosted)
 	case r.Method == http.MethodPost:
@@ -291,6 +296,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.describe(w, r)
 	default:
 		page(w, http.StatusBadRequest, "1C:Enterprise 8 application error", "Unknown request")
+	}
+}
+
+func (s *Server) refuse(why string) {
+	if s.options.OnRefusal != nil {
+		s.options.OnRefusal(why)
 	}
 }
 
@@ -334,7 +345,8 @@ func (s *Server) describe(w http.ResponseWriter, r *http.Request) {
 	}
 	v, refused := s.base.look(r.Context(), wishOf(r))
 	if refused != nil {
-		refused(w)
+		s.refuse(fmt.Sprintf("%d %s", refused.status, refused.text))
+		refused.answer(w)
 		return
 	}
 	defer s.base.leave(v)
@@ -347,7 +359,8 @@ func (s *Server) describe(w http.ResponseWriter, r *http.Request) {
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, body []byte, next func(http.ResponseWriter, *http.Request, []byte, visit)) {
 	v, refused := s.base.enter(r.Context(), wishOf(r))
 	if refused != nil {
-		refused(w)
+		s.refuse(fmt.Sprintf("%d %s", refused.status, refused.text))
+		refused.answer(w)
 		return
 	}
 	defer s.base.leave(v)
@@ -358,6 +371,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, body []byte, next
 func (s *Server) serveSOAP(w http.ResponseWriter, r *http.Request, body []byte, v visit) {
 	envelope, err := s.understand(r, body)
 	if err != nil {
+		s.refuse("500 " + err.Error())
 		fault(w, envelope.soap12, "Client", err.Error())
 		return
 	}
@@ -369,6 +383,7 @@ func (s *Server) serveSOAP(w http.ResponseWriter, r *http.Request, body []byte, 
 func (s *Server) servePosted(w http.ResponseWriter, r *http.Request, body []byte, v visit) {
 	c, err := understandPosted(r, body)
 	if err != nil {
+		s.refuse("400 " + err.Error())
 		refusePosted(w, err)
 		return
 	}

@@ -138,15 +138,23 @@ func (v visit) isKilled() bool {
 	}
 }
 
-// refusal is an answer without a session.
-type refusal func(http.ResponseWriter)
+// refusal is an answer without a session. Nil: there is one.
+type refusal struct {
+	status int
+	text   string
+	json   bool // else XML
+}
 
-func refuse(status int, text string) refusal {
-	return func(w http.ResponseWriter) { exceptionXML(w, status, text) }
+func (r refusal) answer(w http.ResponseWriter) {
+	if r.json {
+		exceptionJSON(w, r.status, r.text, 0)
+		return
+	}
+	exceptionXML(w, r.status, r.text)
 }
 
 // enter gets a session for a request.
-func (b *infobase) enter(ctx context.Context, w wish) (visit, refusal) {
+func (b *infobase) enter(ctx context.Context, w wish) (visit, *refusal) {
 	b.mutex.Lock()
 	reuse := b.publication.Reuse
 	b.mutex.Unlock()
@@ -163,7 +171,7 @@ func (b *infobase) enter(ctx context.Context, w wish) (visit, refusal) {
 
 // byHeader is the protocol of reuseSessions="use". A start with a cookie that is good goes on with that session; clients that
 // send both on every request are known.
-func (b *infobase) byHeader(ctx context.Context, w wish) (visit, refusal) {
+func (b *infobase) byHeader(ctx context.Context, w wish) (visit, *refusal) {
 	b.mutex.Lock()
 	b.sweep()
 	known, killed := b.table[w.cookie] != nil, b.killed[w.cookie]
@@ -181,20 +189,20 @@ func (b *infobase) byHeader(ctx context.Context, w wish) (visit, refusal) {
 		v.byHeader = true
 		return v, refused
 	case killed:
-		return visit{}, refuse(http.StatusInternalServerError, TextKilled)
+		return visit{}, &refusal{status: http.StatusInternalServerError, text: TextKilled}
 	case w.cookie != "":
-		return visit{}, refuse(http.StatusNotFound, TextNoSession)
+		return visit{}, &refusal{status: http.StatusNotFound, text: TextNoSession}
 	}
-	return visit{}, refuse(http.StatusBadRequest, TextNoSession)
+	return visit{}, &refusal{status: http.StatusBadRequest, text: TextNoSession}
 }
 
 // look is a look at the WSDL. Whether a real 1C starts a session for it is not known; this one needs none for who says
 // nothing of sessions, but a base that is locked shows it. Who does say something is held to it, so a session can be
 // started, kept and finished with a look.
-func (b *infobase) look(ctx context.Context, w wish) (visit, refusal) {
+func (b *infobase) look(ctx context.Context, w wish) (visit, *refusal) {
 	b.mutex.Lock()
 	speaks := b.publication.Reuse == Use && w != wish{}
-	var refused refusal
+	var refused *refusal
 	if b.lock {
 		refused = b.refused()
 	}
@@ -206,7 +214,7 @@ func (b *infobase) look(ctx context.Context, w wish) (visit, refusal) {
 }
 
 // fromPool is reuseSessions="autouse".
-func (b *infobase) fromPool(ctx context.Context) (visit, refusal) {
+func (b *infobase) fromPool(ctx context.Context) (visit, *refusal) {
 	b.mutex.Lock()
 	b.sweep()
 	room := b.free() == nil && len(b.table) < b.publication.PoolSize
@@ -228,7 +236,7 @@ func (b *infobase) free() *session {
 }
 
 // take waits until pick gives a session that is not busy. A session does one thing at a time.
-func (b *infobase) take(ctx context.Context, pick func() *session) (visit, refusal) {
+func (b *infobase) take(ctx context.Context, pick func() *session) (visit, *refusal) {
 	b.mutex.Lock()
 	timeout := time.NewTimer(b.publication.PoolTimeout)
 	defer timeout.Stop()
@@ -244,12 +252,12 @@ func (b *infobase) take(ctx context.Context, pick func() *session) (visit, refus
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return visit{}, refuse(http.StatusNotAcceptable, TextPoolTimeout)
+			return visit{}, &refusal{status: http.StatusNotAcceptable, text: TextPoolTimeout}
 		case <-timeout.C:
 			b.mutex.Lock()
 			b.seen.Refused = append(b.seen.Refused, time.Now())
 			b.mutex.Unlock()
-			return visit{}, refuse(http.StatusNotAcceptable, TextPoolTimeout)
+			return visit{}, &refusal{status: http.StatusNotAcceptable, text: TextPoolTimeout}
 		}
 		b.mutex.Lock()
 	}
@@ -257,7 +265,7 @@ func (b *infobase) take(ctx context.Context, pick func() *session) (visit, refus
 
 // start starts a session, which takes its time. It goes on when the client has gone, as 1C does: such a session lives, with
 // its licence, until it is too old, and nobody knows its cookie.
-func (b *infobase) start() (visit, refusal) {
+func (b *infobase) start() (visit, *refusal) {
 	b.mutex.Lock()
 	b.sweep()
 	if refused := b.refused(); refused != nil {
@@ -283,13 +291,12 @@ func (b *infobase) start() (visit, refusal) {
 }
 
 // refused says why no session can be started now. The caller holds the mutex.
-func (b *infobase) refused() refusal {
+func (b *infobase) refused() *refusal {
 	switch {
 	case b.lock:
-		text := TextLocked + "\n" + b.locked
-		return func(w http.ResponseWriter) { exceptionJSON(w, http.StatusForbidden, text, 0) }
+		return &refusal{status: http.StatusForbidden, text: TextLocked + "\n" + b.locked, json: true}
 	case b.licences > 0 && len(b.table) >= b.licences:
-		return refuse(http.StatusInternalServerError, TextNoLicence)
+		return &refusal{status: http.StatusInternalServerError, text: TextNoLicence}
 	}
 	return nil
 }

@@ -3,11 +3,14 @@ package onectest_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/callbus/callbus/services/onec-adapter/onectest"
 )
@@ -195,12 +198,17 @@ func TestACallInAKilledSessionDoesNotWork(t *testing.T) {
 }
 
 func TestA1CThatIsShutAsksNobodyForAPassword(t *testing.T) {
-	bubble(t, onectest.Options{User: "u", Password: "p"}, func(t *testing.T, server *onectest.Server) {
+	var told []string
+	o := onectest.Options{User: "u", Password: "p", OnRefusal: func(why string) { told = append(told, why) }}
+	bubble(t, o, func(t *testing.T, server *onectest.Server) {
 		c := &caller{t: t, server: server}
 		c.want("healthy", c.call(""), 401, "")
 		server.Shut(onectest.Updating())
 		c.want("updating", c.call(""), 409, "Различаются версии клиента и сервера")
 		c.want("the WSDL", c.ask("GET", ""), 409, "Различаются версии клиента и сервера")
+		if diff := cmp.Diff([]string{"401 Unauthorized", "409 Различаются версии клиента и сервера (8.3.27.1719 - 8.3.27.2130)"}, slices.Compact(told)); diff != "" {
+			t.Errorf("told (-want +got):\n%s", diff)
+		}
 		server.Shut(onectest.OK())
 		c.want("healthy again", c.call(""), 401, "")
 		if s := server.Sessions(); len(s.Denied) != 2 || s.Logins != 0 || len(server.Calls()) != 0 {

@@ -1,0 +1,260 @@
+package callbus
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/callbus/callbus/internal/config"
+	"github.com/callbus/callbus/internal/program"
+	"github.com/callbus/callbus/services/callbus/internal/lang"
+	"github.com/callbus/callbus/services/onec-adapter/onectest"
+)
+
+const standinAddr = "127.0.0.1:8081"
+
+// newStandin makes a 1C that prints what it gets, as the article's TelData would be called, and what it refuses.
+func newStandin(w io.Writer, l lang.Lang, o onectest.Options) *onectest.Server {
+	say := func(text string) {
+		fmt.Fprintf(w, "%s %s     %s\n", time.Now().Format(clock), l.Say("1C", "1С"), strings.ReplaceAll(text, "\n", " "))
+	}
+	o.OnCall = func(c onectest.Call) { say(l.Of(heard(c))) }
+	o.OnRefusal = func(why string) { say("✗ " + why) }
+	return onectest.New(o)
+}
+
+// heard is a call in a line: TelData(1, 74951234567, 101).
+func heard(c onectest.Call) (t lang.Text) {
+	said := fmt.Sprintf("TelData(%s, %s, %s)", c.Number, c.Remote, c.Line)
+	if c.Posted != nil {
+		said = strings.TrimSpace(fmt.Sprintf("%s %s %s", c.Posted.Method, c.Posted.Path, c.Raw))
+	}
+	switch {
+	case c.Posted != nil && c.Posted.Repeat:
+		return lang.Text{En: said + ": a repeat, nothing done", Ru: said + ": повтор, ничего не сделано"}
+	case c.Worked && c.Action.Kind == onectest.KindOK:
+		return lang.Text{En: said, Ru: said}
+	case c.Worked:
+		return lang.Text{En: fmt.Sprintf("%s ✗ %s, after the work", said, c.Action), Ru: fmt.Sprintf("%s ✗ %s, уже после выполнения", said, c.Action)}
+	}
+	why := cmp.Or(c.Action.String(), "-")
+	if c.Action.Kind == onectest.KindOK || c.Action.Kind == onectest.KindHang {
+		return lang.Text{En: said + " ✗ the caller has gone", Ru: said + " ✗ не дождались ответа"}
+	}
+	return lang.Text{En: said + " ✗ " + why, Ru: said + " ✗ " + why}
+}
+
+// fake is callbus fake1c: the stand-in as a command of its own.
+type fake struct {
+	tongue       *lang.Lang
+	in           io.Reader
+	out          io.Writer
+	listen       string
+	user         string
+	passwordFile string
+	password     string
+	mode         string
+	licences     int
+	login, call  time.Duration
+
+	server *onectest.Server
+}
+
+func fake1c(args []string) int {
+	f := &fake{in: os.Stdin, out: os.Stdout}
+	return program.Program{Name: "callbus fake1c", Version: Version, Env: "CALLBUS", Flags: f.flags, Run: f.run}.Main(args)
+}
+
+func (f *fake) flags(fs *flag.FlagSet) {
+	f.tongue = lang.Flag(fs)
+	fs.StringVar(&f.listen, "listen", standinAddr, "address of the stand-in")
+	fs.StringVar(&f.user, "user", "", "user that is asked for; empty: nobody")
+	fs.StringVar(&f.passwordFile, "password-file", "", "file with the user's password")
+	fs.StringVar(&f.mode, "session-mode", string(onectest.DontUse), "reuse of sessions as a publication has it: dontuse, use or autouse")
+	fs.IntVar(&f.licences, "licences", 0, "sessions that there may be at once; 0: no limit")
+	fs.DurationVar(&f.login, "slow-login", 0, "how long the start of a session takes; 1C itself takes about 300ms")
+	fs.DurationVar(&f.call, "slow-call", 0, "how long the work of a call takes; 1C itself takes about 30ms")
+}
+
+// run serves until the end of the context. The goroutine that reads commands ends with the process.
+func (f *fake) run(ctx context.Context, log zerolog.Logger) error {
+	if err := f.prepare(); err != nil {
+		return err
+	}
+	if err := f.server.Start(f.listen); err != nil {
+		return err
+	}
+	log.Info().Str("url", f.server.URL()).Str("http", f.server.HTTPURL()).Msg("standin.ready")
+	go f.obey()
+	<-ctx.Done()
+	return f.server.Close()
+}
+
+func (f *fake) prepare() error {
+	mode := onectest.Reuse(f.mode)
+	if !slices.Contains([]onectest.Reuse{onectest.DontUse, onectest.Use, onectest.AutoUse}, mode) {
+		return fmt.Errorf(f.tongue.Say("--session-mode: %q is none of dontuse, use and autouse", "--session-mode: %q; нужно dontuse, use или autouse"), f.mode)
+	}
+	if f.passwordFile != "" {
+		if f.user == "" {
+			return errors.New(f.tongue.Say("--password-file needs --user", "с --password-file нужен и --user"))
+		}
+		secret, err := config.ReadSecretFile(f.passwordFile)
+		if err != nil {
+			return fmt.Errorf("--password-file: %w", err)
+		}
+		f.password = secret.Reveal()
+	}
+	f.server = newStandin(f.out, *f.tongue, onectest.Options{
+		User: f.user, Password: f.password, Licences: f.licences, Publication: onectest.Publication{Reuse: mode},
+		Login: always(f.login), Latency: always(f.call),
+	})
+	return nil
+}
+
+// always is a time that is always the same, or none.
+func always(d time.Duration) func() time.Duration {
+	if d == 0 {
+		return nil
+	}
+	return func() time.Duration { return d }
+}
+
+// obey reads moods, one a line, until there are no more.
+func (f *fake) obey() {
+	for lines := bufio.NewScanner(f.in); lines.Scan(); {
+		word, rest, _ := strings.Cut(strings.TrimSpace(lines.Text()), " ")
+		if word == "" {
+			continue
+		}
+		fmt.Fprintln(f.out, f.become(word, strings.TrimSpace(rest)))
+	}
+}
+
+// become changes the mood, and says what came of it.
+func (f *fake) become(word, rest string) string {
+	for _, m := range moods {
+		if m.word == word {
+			if err := m.do(f, rest); err != nil {
+				return err.Error()
+			}
+			return f.tongue.Of(m.done) + f.state()
+		}
+	}
+	var b strings.Builder
+	fmt.Fprintln(&b, f.tongue.Say("One of these, and Enter:", "Наберите одно из этого и Enter:"))
+	for _, m := range moods {
+		fmt.Fprintf(&b, "  %-18s %s\n", strings.TrimSpace(m.word+" "+m.args), f.tongue.Of(m.done))
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// state is what the session table holds.
+func (f *fake) state() string {
+	s := f.server.Sessions()
+	return f.tongue.Sayf(" (calls %d; sessions %d, logins %d, refused %d; wrong passwords %d)",
+		" (вызовов %d; сеансов %d, запусков %d, отказов %d; неверных паролей %d)",
+		len(f.server.Calls()), s.Alive, s.Logins, len(s.Refused), len(s.Denied))
+}
+
+// mood is one word of the control.
+type mood struct {
+	word, args string
+	done       lang.Text
+	do         func(f *fake, rest string) error
+}
+
+// behave is a mood in which each call is dealt with in the same way.
+func behave(a func(text string) onectest.Action) func(*fake, string) error {
+	return func(f *fake, text string) error { f.server.Behave(onectest.Always(a(text))); return nil }
+}
+
+// fixed is an action that says nothing of its own.
+func fixed(a func() onectest.Action) func(string) onectest.Action {
+	return func(string) onectest.Action { return a() }
+}
+
+// shut is a mood of all of 1C.
+func shut(a onectest.Action) func(*fake, string) error {
+	return func(f *fake, _ string) error { f.server.Shut(a); return nil }
+}
+
+var moods = []mood{
+	{"ok", "", lang.Text{En: "all is well again", Ru: "снова всё в порядке"}, (*fake).heal},
+	{"lock", "[TEXT]", lang.Text{En: "the base is locked, its sessions are ended", Ru: "база закрыта на обслуживание, сеансы завершены"}, func(f *fake, text string) error {
+		f.server.Lock(cmp.Or(text, "Ведутся технические работы"))
+		f.server.KillSessions()
+		return nil
+	}},
+	{"unlock", "", lang.Text{En: "the base is open", Ru: "база открыта"}, func(f *fake, _ string) error { f.server.Unlock(); return nil }},
+	{"password", "wrong|right", lang.Text{En: "the user's password has been changed, or is the old one again", Ru: "пароль пользователя сменён или снова прежний"}, (*fake).repassword},
+	{"update", "", lang.Text{En: "the platform is being updated", Ru: "идёт обновление платформы"}, shut(onectest.Updating())},
+	{"absent", "", lang.Text{En: "1C is down, the web server is not", Ru: "1С остановлена, веб-сервер работает"}, shut(onectest.Absent())},
+	{"page", "", lang.Text{En: "a web page in place of 1C, with status 200", Ru: "вместо 1С веб-страница с кодом 200"}, shut(onectest.Page())},
+	{"error", "[TEXT]", lang.Text{En: "each call is an exception in 1C's code", Ru: "на каждый вызов исключение в коде 1С"}, behave(func(text string) onectest.Action {
+		return onectest.Exception(cmp.Or(text, "Деление на 0"))
+	})},
+	{"deadlock", "", lang.Text{En: "each call is the victim of a deadlock", Ru: "на каждый вызов взаимоблокировка"}, behave(fixed(onectest.Deadlock))},
+	{"full", "", lang.Text{En: "no session is free in time (406)", Ru: "свободных сеансов нет (406)"}, behave(fixed(onectest.Full))},
+	{"hang", "", lang.Text{En: "no call is answered", Ru: "вызовы остаются без ответа"}, behave(fixed(onectest.Hang))},
+	{"break", "", lang.Text{En: "the connection breaks after the work", Ru: "связь рвётся после выполнения"}, behave(fixed(onectest.ResetAfter))},
+	{"kill", "", lang.Text{En: "an administrator has ended all sessions", Ru: "администратор завершил все сеансы"}, func(f *fake, _ string) error { f.server.KillSessions(); return nil }},
+	{"licences", "N", lang.Text{En: "there are so many licences now; 0: no limit", Ru: "лицензий теперь столько; 0 — сколько угодно"}, (*fake).license},
+	{"slow", "DURATION", lang.Text{En: "so long does a call take now", Ru: "столько теперь длится вызов"}, (*fake).slow},
+	{"state", "", lang.Text{En: "so it is", Ru: "так обстоят дела"}, func(*fake, string) error { return nil }},
+}
+
+func (f *fake) heal(string) error {
+	f.server.Behave(nil)
+	f.server.Shut(onectest.OK())
+	f.server.Unlock()
+	f.server.SetPassword(f.password)
+	f.server.SetLicences(f.licences)
+	f.server.SetLatency(always(f.call))
+	f.server.Release()
+	return nil
+}
+
+func (f *fake) repassword(which string) error {
+	if f.user == "" {
+		return errors.New(f.tongue.Say("nobody is asked for a password: start with --user and --password-file", "пароль ни у кого не спрашивается: запустите с --user и --password-file"))
+	}
+	switch which {
+	case "wrong":
+		f.server.SetPassword(f.password + "!")
+	case "right":
+		f.server.SetPassword(f.password)
+	default:
+		return errors.New(f.tongue.Say("password wrong, or password right", "password wrong или password right"))
+	}
+	return nil
+}
+
+func (f *fake) license(n string) error {
+	licences, err := strconv.Atoi(n)
+	if err != nil || licences < 0 {
+		return errors.New(f.tongue.Say("licences and a number", "licences и число"))
+	}
+	f.server.SetLicences(licences)
+	return nil
+}
+
+func (f *fake) slow(span string) error {
+	d, err := time.ParseDuration(span)
+	if err != nil || d < 0 {
+		return errors.New(f.tongue.Say("slow and a time: slow 30ms, slow 5s", "slow и время: slow 30ms, slow 5s"))
+	}
+	f.server.SetLatency(always(d))
+	return nil
+}
