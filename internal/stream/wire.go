@@ -35,10 +35,19 @@ func toJSON(m proto.Message) ([]byte, error) {
 	return tight.Bytes(), err
 }
 
-func encode(subject string, e call.Event) (*nats.Msg, error) {
+// JSON writes an event as it stands on the bus.
+func JSON(e call.Event) ([]byte, error) {
 	data, err := toJSON(toProto(e))
 	if err != nil {
 		return nil, fmt.Errorf("encode event %s: %w", e.ID, err)
+	}
+	return data, nil
+}
+
+func encode(subject string, e call.Event) (*nats.Msg, error) {
+	data, err := JSON(e)
+	if err != nil {
+		return nil, err
 	}
 	m := nats.NewMsg(subject)
 	m.Data = data
