@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// heard runs a command as main does, and returns its exit code and what it prints.
-func heard(t *testing.T, args ...string) (code int, text string) {
+// typed runs a command as main does, and returns its exit code and what it prints.
+func typed(t *testing.T, args ...string) (code int, text string) {
 	t.Helper()
 	in, out, err := os.Pipe()
 	if err != nil {
@@ -32,7 +32,7 @@ var russianWord = regexp.MustCompile(`[а-яё]{2,}`)
 
 func TestEveryCommandAndEveryFlagIsExplainedInRussian(t *testing.T) {
 	t.Setenv("CALLBUS_LANG", "ru")
-	_, list := heard(t)
+	_, list := typed(t)
 	for _, c := range commands() {
 		if !strings.Contains(list, "\n  "+c.call("ru")) {
 			t.Errorf("callbus does not name %q:\n%s", c.call("ru"), list)
@@ -41,7 +41,7 @@ func TestEveryCommandAndEveryFlagIsExplainedInRussian(t *testing.T) {
 			if c.name == "version" || c.name == "token" && args[1] != "rotate" { // no --lang
 				continue
 			}
-			code, text := heard(t, append(args, "-h")...)
+			code, text := typed(t, append(args, "-h")...)
 			if code != 0 || !strings.HasPrefix(text, "Как вызывать: callbus "+c.call("ru")) {
 				t.Errorf("callbus %s -h: code %d, said\n%s", args, code, text)
 			}
@@ -96,7 +96,7 @@ func TestMainSpeaksTheLanguageThatIsAskedFor(t *testing.T) {
 		{"service install --lang ru --bogus", 2, "callbus service install: нет такого флага: -bogus"},
 		{"service reinstall", 2, "want install, remove or status"},
 	} {
-		code, text := heard(t, strings.Fields(c.args)...)
+		code, text := typed(t, strings.Fields(c.args)...)
 		if code != c.code || !strings.Contains(text, c.want) {
 			t.Errorf("callbus %s: code %d, want %d with %q, said\n%s", c.args, code, c.code, c.want, text)
 		}
