@@ -29,13 +29,13 @@ func newStandin(w io.Writer, l lang.Lang, o onectest.Options) *onectest.Server {
 	say := func(text string) {
 		fmt.Fprintf(w, "%s %s     %s\n", time.Now().Format(clock), l.Say("1C", "1С"), strings.ReplaceAll(text, "\n", " "))
 	}
-	o.OnCall = func(c onectest.Call) { say(l.Of(heard(c))) }
+	o.OnCall = func(c onectest.Call) { say(l.Of(inALine(c))) }
 	o.OnRefusal = func(why string) { say("✗ " + why) }
 	return onectest.New(o)
 }
 
-// heard is a call in a line: TelData(1, 74951234567, 101).
-func heard(c onectest.Call) (t lang.Text) {
+// inALine is a call in a line: TelData(1, 74951234567, 101).
+func inALine(c onectest.Call) (t lang.Text) {
 	said := fmt.Sprintf("TelData(%s, %s, %s)", c.Number, c.Remote, c.Line)
 	if c.Posted != nil {
 		said = strings.TrimSpace(fmt.Sprintf("%s %s %s", c.Posted.Method, c.Posted.Path, c.Raw))
