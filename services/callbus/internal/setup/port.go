@@ -56,11 +56,24 @@ func (s *Setup) free(ctx context.Context, addr string) error {
 		fmt.Fprintln(s.Out, s.Sayf("  port %s: a Callbus listens there already; stop it before you start this one", "  порт %s уже занят другим Callbus: остановите его, прежде чем запускать этот", port))
 		return nil
 	case who != "":
-		return errors.New(s.Sayf("port %s is taken: %s answers there. Choose another, 8090 say", "порт %s занят: там отвечает %s. Выберите другой, например 8090", port, who))
+		return errors.New(s.Sayf("port %s is taken: %s answers there. Choose another%s", "порт %s занят: там отвечает %s. Выберите другой%s", port, who, s.another(addr)))
 	case there:
-		return errors.New(s.Sayf("port %s is taken; by whom, says: %s. Choose another, 8090 say", "порт %s занят; кем, покажет команда: %s. Выберите другой, например 8090", port, looking(port)))
+		return errors.New(s.Sayf("port %s is taken; by whom, says: %s. Choose another%s", "порт %s занят; кем, покажет команда: %s. Выберите другой%s", port, looking(port), s.another(addr)))
 	}
 	return errors.New(s.Sayf("%s: nobody can listen there: %v", "%s: слушать этот адрес нельзя: %v", addr, err))
+}
+
+// another names a port nearby that is free.
+func (s *Setup) another(addr string) string {
+	host, port, _ := net.SplitHostPort(addr)
+	number, _ := strconv.Atoi(port)
+	for next := number + 10; next <= number+50; next += 10 {
+		if l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(next))); err == nil {
+			_ = l.Close()
+			return s.Sayf(", %d say", ", например %d", next)
+		}
+	}
+	return ""
 }
 
 // ours is what whoListens calls a Callbus.
