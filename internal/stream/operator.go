@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -118,7 +119,8 @@ func Drop(ctx context.Context, nc *nats.Conn, number uint64) error {
 // event would be open again.
 func outlive(ctx context.Context, js jetstream.JetStream, letter DeadLetter) error {
 	e := letter.Ended
-	e.Verdict = verdict.Skip(dropped + e.Why)
+	e.Verdict, e.Time = verdict.Skip(dropped+e.Why), time.Now().UTC()
+	e.Again = true // it is an operator's doing, and says nothing of the line's call
 	data, err := encodeEnding(e)
 	if err != nil {
 		return err

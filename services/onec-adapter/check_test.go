@@ -31,6 +31,15 @@ func checkOne(t *testing.T, target onecadapter.Target) onecadapter.Checked {
 	return got[0]
 }
 
+// gone are the steps of a check: passed, failed, or not tried.
+func gone(c onecadapter.Checked) string {
+	var all []string
+	for _, s := range c.Steps {
+		all = append(all, map[onecadapter.State]string{onecadapter.Passed: "+", onecadapter.Failed: "-", onecadapter.NotTried: "?"}[s.State]+string(s.Step))
+	}
+	return strings.Join(all, " ")
+}
+
 func TestACheckShowsThePlanAndCallsNothing(t *testing.T) {
 	s := standinWithLogin(t)
 	got := checkOne(t, onecadapter.Target{URL: s.URL() + "?wsdl", User: "callbus", Password: "Пароль 1"})
@@ -39,6 +48,10 @@ func TestACheckShowsThePlanAndCallsNothing(t *testing.T) {
 		Operation: "TelData", Version: "SOAP 1.1",
 		Parameters: []onecadapter.Parameter{{Name: "Nomer_Sobitia", From: "event"}, {Name: "Nomer_sip", From: "remote"}, {Name: "moi_nomer", From: "line"}},
 	}
+	if diff := cmp.Diff("+dns +tcp +http +login +wsdl +operation +mapping", gone(got)); diff != "" {
+		t.Errorf("steps (-want +got):\n%s", diff)
+	}
+	got.Steps = nil
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -11,7 +11,7 @@ import (
 
 // english is what must not be left of a reason; these words are the same in Russian.
 var english = regexp.MustCompile(`[A-Za-z]{2,}`)
-var ours = regexp.MustCompile(`TelData|Callbus|HTTP|SOAP|HTML|held|10m0s`)
+var ours = regexp.MustCompile(`TelData|Callbus|HTTP|https?|TLS|SOAP|HTML|held|10m0s`)
 
 func TestEveryReasonOfTheAdapterIsSaidInRussian(t *testing.T) {
 	meanings := onecadapter.Meanings()
