@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -13,9 +14,13 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/callbus/callbus/internal/admin"
+	"github.com/callbus/callbus/internal/call"
 	"github.com/callbus/callbus/internal/config"
+	"github.com/callbus/callbus/internal/phone"
 	"github.com/callbus/callbus/internal/stream"
+	"github.com/callbus/callbus/services/onec-adapter/internal/mapping"
 	"github.com/callbus/callbus/services/onec-adapter/internal/onec"
+	"github.com/callbus/callbus/services/onec-adapter/internal/webhook"
 )
 
 // Options of the service. Flags sets those that an operator sees.
@@ -39,22 +44,47 @@ type Options struct {
 	Log   zerolog.Logger
 }
 
-// Target is one 1C, as a targets file describes it.
+// Target is one 1C, or another system that wants to know of calls, as a targets file describes it.
 type Target struct {
 	Name         string            `yaml:"name"`
+	Protocol     Protocol          `yaml:"protocol"`
 	URL          string            `yaml:"url"`
 	User         string            `yaml:"user"`
 	PasswordFile string            `yaml:"password_file"`
-	Password     config.Secret     `yaml:"-"` // comes before the file
+	Password     config.Secret     `yaml:"-"`           // comes before the file
+	BearerFile   string            `yaml:"bearer_file"` // holds a token, in place of user and password
 	Operation    string            `yaml:"operation"`
 	SOAP12       bool              `yaml:"soap12"`
 	Sessions     int               `yaml:"sessions"`  // calls at once in this 1C
 	Timeout      time.Duration     `yaml:"timeout"`   // of one call
 	FreshFor     time.Duration     `yaml:"fresh_for"` // older events are skipped; 0: none is too old
 	From         From              `yaml:"from"`
-	Parameters   map[string]string `yaml:"parameters"` // parameter of the operation → event, remote, line or =constant
+	Parameters   map[string]string `yaml:"parameters"` // parameter of the operation → field of the event, or =constant
 	Lines        map[string]string `yaml:"lines"`      // SIP login → internal number
+
+	NumberFormat phone.Form                `yaml:"number_format"` // of the field remote
+	Events       map[call.EventType]string `yaml:"events"`        // those that the target gets, and its word for each
+	Only         mapping.Only              `yaml:"only"`
+	Rules        []mapping.Rule            `yaml:"rules"`
+
+	// Of protocol http.
+	Method            string            `yaml:"method"`
+	Headers           map[string]string `yaml:"headers"`
+	Query             map[string]string `yaml:"query"`
+	Body              any               `yaml:"body"`
+	Form              map[string]string `yaml:"form"`
+	Expect            []int             `yaml:"expect"`
+	IdempotencyHeader string            `yaml:"idempotency_header"`
 }
+
+// Protocol is what a target speaks.
+type Protocol string
+
+// The protocols; SOAP if empty.
+const (
+	ProtocolSOAP Protocol = "soap"
+	ProtocolHTTP Protocol = "http"
+)
 
 // From says where a new target starts in the store: at its "beginning", at "now", or, if empty, at the beginning for
 // the store's first target and at now for a later one.
@@ -162,39 +192,95 @@ func (t *Target) check() error {
 		return errors.New("fresh_for is negative")
 	case !slices.Contains([]From{"", "beginning", "now"}, t.From):
 		return fmt.Errorf("from %q: want beginning or now", t.From)
+	case !slices.Contains([]Protocol{"", ProtocolSOAP, ProtocolHTTP}, t.Protocol):
+		return fmt.Errorf("protocol %q: want soap or http", t.Protocol)
+	case t.BearerFile != "" && (t.User != "" || t.PasswordFile != ""):
+		return errors.New("bearer_file and user exclude each other")
+	}
+	return t.foreign()
+}
+
+// foreign is an error where a key of the other protocol is set: it would do nothing.
+func (t *Target) foreign() error {
+	ofSOAP := map[string]bool{
+		"operation": t.Operation != "" && t.Operation != DefaultOperation, "soap12": t.SOAP12, "parameters": t.Parameters != nil,
+	}
+	ofHTTP := map[string]bool{
+		"method": t.Method != "", "headers": t.Headers != nil, "query": t.Query != nil, "body": t.Body != nil, "form": t.Form != nil,
+		"expect": t.Expect != nil, "idempotency_header": t.IdempotencyHeader != "",
+	}
+	wrong, protocol := ofHTTP, ProtocolHTTP
+	if t.Protocol == ProtocolHTTP {
+		wrong, protocol = ofSOAP, ProtocolSOAP
+	}
+	for _, key := range slices.Sorted(maps.Keys(wrong)) {
+		if wrong[key] {
+			return fmt.Errorf("%s is for protocol %s only", key, protocol)
+		}
 	}
 	return nil
 }
 
-// PasswordFiles are the files that the options name, for who must make them readable.
+// PasswordFiles are the files with secrets that the options name, for who must make them readable.
 func (o Options) PasswordFiles() (files []string, err error) {
 	targets, err := o.targets()
 	for _, t := range targets {
-		if t.PasswordFile != "" {
-			files = append(files, t.PasswordFile)
+		for _, file := range []string{t.PasswordFile, t.BearerFile} {
+			if file != "" {
+				files = append(files, file)
+			}
 		}
 	}
 	return files, err
 }
 
-// client makes the 1C client of a target and reads its password once, so that a missing file is noticed at the start.
+// client makes the client of a target and reads its secret once, so that a missing file is noticed at the start.
 func (t *Target) client() (*onec.Client, error) {
-	password := t.Password.Reveal
-	if t.Password == "" && t.PasswordFile != "" {
-		secret, err := config.ReadSecretFile(t.PasswordFile)
-		if err != nil {
-			return nil, fmt.Errorf("target %q: password: %w", t.Name, err)
-		}
-		password = secret.Reveal
+	password, err := secretOf(t.Password, t.PasswordFile)
+	if err != nil {
+		return nil, fmt.Errorf("target %q: password: %w", t.Name, err)
+	}
+	bearer, err := secretOf("", t.BearerFile)
+	if err != nil {
+		return nil, fmt.Errorf("target %q: bearer_file: %w", t.Name, err)
 	}
 	c, err := onec.New(onec.Config{
-		URL: t.URL, User: t.User, Password: password, Operation: t.Operation, SOAP12: t.SOAP12, Timeout: t.Timeout,
-		Parameters: t.Parameters, Lines: t.Lines,
+		URL: t.URL, User: t.User, Password: password, Bearer: bearer, Operation: t.Operation, SOAP12: t.SOAP12, Timeout: t.Timeout,
+		Parameters: t.Parameters, Mapping: t.mapping(), HTTP: t.webhook(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("target %q: %w", t.Name, err)
 	}
 	return c, nil
+}
+
+// secretOf is nil where there is none.
+func secretOf(given config.Secret, file string) (func() string, error) {
+	if given != "" || file == "" {
+		if given == "" {
+			return nil, nil
+		}
+		return given.Reveal, nil
+	}
+	secret, err := config.ReadSecretFile(file)
+	return secret.Reveal, err
+}
+
+func (t *Target) mapping() mapping.Config {
+	return mapping.Config{
+		Events: t.Events, Only: t.Only, Rules: t.Rules, Lines: t.Lines, Format: t.NumberFormat, JSON: stream.JSON,
+	}
+}
+
+// webhook is nil for SOAP.
+func (t *Target) webhook() *webhook.Config {
+	if t.Protocol != ProtocolHTTP {
+		return nil
+	}
+	return &webhook.Config{
+		Method: t.Method, Headers: t.Headers, Query: t.Query, Body: t.Body, Form: t.Form, Expect: t.Expect,
+		IdempotencyHeader: t.IdempotencyHeader,
+	}
 }
 
 // file is a targets file with this target and a table of parameters, in the one line that a log has.

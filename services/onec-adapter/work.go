@@ -124,7 +124,7 @@ func (w *work) session(ctx context.Context) {
 		lanes = append(lanes, lane{Lane: l, gone: end})
 	}
 	d := deliver.New(deliver.Options{
-		Target: w.target.Name, Timeout: w.target.Timeout, FreshFor: w.target.FreshFor, Number: onec.EventNumber,
+		Target: w.target.Name, Timeout: w.target.Timeout, FreshFor: w.target.FreshFor, NotFor: w.client.NotFor, Word: w.client.Word,
 		Log: w.Log, Observe: w.metrics.observe(w.target.Name),
 	}, w.client, lanes)
 	w.deliverer.Store(d)

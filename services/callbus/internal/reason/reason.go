@@ -20,13 +20,6 @@ func In(l lang.Lang, why string) string {
 // stands first.
 var russian = strings.NewReplacer(
 	"read http", "чтение http",
-	"this port speaks TLS: the URL must begin with https://", "на этом порту TLS: адрес должен начинаться с https://",
-	"this port does not speak TLS: must the URL begin with http://", "на этом порту нет TLS: может быть, адрес должен начинаться с http://",
-	"somebody answers at this address, and does not speak HTTP", "по этому адресу отвечают, но не по HTTP",
-	"the certificate has expired, or is not valid yet", "сертификат истёк или ещё не действует",
-	"nobody here knows who has signed the certificate", "кто подписал сертификат, этой машине неизвестно",
-	"the certificate is for another name", "сертификат выдан на другое имя",
-	"dropped by an operator: ", "удалено оператором: ",
 	"nobody listens at this address", "по этому адресу никто не отвечает",
 	"the name of the server cannot be found", "имя сервера не найдено",
 	"no secure connection", "защищённое соединение не удалось",
@@ -68,7 +61,12 @@ var russian = strings.NewReplacer(
 	", unknown answer)", ", непонятный ответ)",
 	", return value)", ", значение операции)",
 
-	" has no number in TelData", ": такого события в TelData нет",
+	"not for this target: event", "не для этого получателя: событие",
+	"not for this target: site", "не для этого получателя: филиал",
+	"not for this target: line", "не для этого получателя: линия",
+	"not for this target: source", "не для этого получателя: источник",
+	"the target has no word for this event", "у получателя такого события нет",
+	"a value of this event would lead the URL to another place", "значение из этого события увело бы адрес в другое место",
 	"the end of this line's call was told already", "о завершении звонка на этой линии 1С уже знает",
 	"its ring was stale", "начало этого звонка пропущено как устаревшее",
 	"stale: older than ", "устарело: старше ",

@@ -51,9 +51,10 @@ type Receiver interface {
 // Options of one target.
 type Options struct {
 	Target   string
-	Timeout  time.Duration                    // the longest call
-	FreshFor time.Duration                    // 0: everything is delivered, however old
-	Number   func(call.EventType) (int, bool) // the target's number of an event; false: it does not get it
+	Timeout  time.Duration               // the longest call
+	FreshFor time.Duration               // 0: everything is delivered, however old
+	NotFor   func(call.Event) string     // why an event is not for the target; empty: it is
+	Word     func(call.EventType) string // what the target calls an event
 	Log      zerolog.Logger
 	Observe  func(Outcome) // may be nil
 }
@@ -81,7 +82,7 @@ func New(o Options, receiver Receiver, lanes []Lane) *Deliverer {
 	o.Log = o.Log.With().Str("target", o.Target).Logger()
 	d := &Deliverer{o: o, receiver: receiver, gate: newGate(o.Log)}
 	for _, l := range lanes {
-		d.lanes = append(d.lanes, &worker{Deliverer: d, lane: l, rules: newRules(o.FreshFor, o.Number)})
+		d.lanes = append(d.lanes, &worker{Deliverer: d, lane: l, rules: newRules(o)})
 	}
 	return d
 }

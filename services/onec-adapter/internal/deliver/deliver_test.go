@@ -172,9 +172,16 @@ func (o *fakeOneC) Alive(context.Context) error { return o.alive }
 
 func (o *fakeOneC) seen() string { return strings.Join(o.calls, " ") }
 
-func number(t call.EventType) (int, bool) {
-	n := map[call.EventType]int{call.Incoming: 1, call.Answered: 2, call.Outgoing: 3, call.Ended: 4, call.Missed: 4}[t]
-	return n, n != 0
+// word is TelData's, of which this target gets four.
+func word(t call.EventType) string {
+	return map[call.EventType]string{call.Incoming: "1", call.Answered: "2", call.Outgoing: "3", call.Ended: "4", call.Missed: "4"}[t]
+}
+
+func notFor(e call.Event) string {
+	if word(e.Type) == "" {
+		return "not for this target"
+	}
+	return ""
 }
 
 func event(id string, t call.EventType) call.Event {
@@ -188,7 +195,7 @@ func deliver(o *fakeOneC, d time.Duration, freshFor time.Duration, lanes ...*fak
 		list = append(list, l)
 	}
 	o.start = time.Now()
-	dl := New(Options{Target: "main", Timeout: 10 * time.Second, FreshFor: freshFor, Number: number, Log: zerolog.Nop()}, o, list)
+	dl := New(Options{Target: "main", Timeout: 10 * time.Second, FreshFor: freshFor, NotFor: notFor, Word: word, Log: zerolog.Nop()}, o, list)
 	ctx, cancel := context.WithTimeout(context.Background(), d)
 	defer cancel()
 	if err := dl.Run(ctx); err != nil {
@@ -526,8 +533,8 @@ func TestTheRulesSkip(t *testing.T) {
 		past     []past
 		want     []string
 	}{
-		{"what has no number", 0, func() []call.Event { return []call.Event{event("a", call.Held)} }, nil,
-			[]string{"skipped held has no number in TelData"}},
+		{"what is not for the target", 0, func() []call.Event { return []call.Event{event("a", call.Held)} }, nil,
+			[]string{"skipped not for this target"}},
 		{"a second end", 0, func() []call.Event {
 			return []call.Event{event("a", call.Incoming), event("b", call.Missed), event("c", call.Ended), event("d", call.Incoming), event("e", call.Ended)}
 		}, nil, []string{"delivered", "delivered", "skipped the end of this line's call was told already", "delivered", "delivered"}},
@@ -602,6 +609,25 @@ func TestADeadEndWasNotTold(t *testing.T) {
 	})
 }
 
+// A webhook has a word for each event: that the call which has ended was missed is news to it.
+func TestAnEndInAnotherWordIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newFakeLane("0", event("a", call.Incoming), event("b", call.Ended), event("c", call.Missed), event("d", call.Ended), event("e", call.Missed))
+		all := l.waiting
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		each := func(t call.EventType) string { return string(t) }
+		d := New(Options{Timeout: time.Second, NotFor: notFor, Word: each, Log: zerolog.Nop()}, &fakeOneC{}, []Lane{l})
+		if err := d.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		const twice = "skipped the end of this line's call was told already"
+		if diff := cmp.Diff([]string{"delivered", "delivered", "delivered", twice, twice}, kinds(all)); diff != "" {
+			t.Errorf("endings (-want +got):\n%s", diff)
+		}
+	})
+}
+
 // A ring that died of a time-out may have popped up.
 func TestTheEndOfADeadRingIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -646,7 +672,7 @@ func TestTheLogShowsNoFullNumber(t *testing.T) {
 			l := newFakeLane("0", e)
 			all := l.waiting
 			var log bytes.Buffer
-			d := New(Options{Timeout: time.Second, Number: number, Log: zerolog.New(&log)}, says{"Принят звонок +7 495 1234567", err}, []Lane{l})
+			d := New(Options{Timeout: time.Second, NotFor: notFor, Word: word, Log: zerolog.New(&log)}, says{"Принят звонок +7 495 1234567", err}, []Lane{l})
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 			defer cancel()
 			if err := d.Run(ctx); err != nil {
@@ -673,7 +699,7 @@ type says struct {
 func (o says) Call(context.Context, call.Event) (verdict.Reply, error) {
 	return verdict.Reply{Answer: o.answer}, o.err
 }
-func (o says) Alive(context.Context) error                      { return nil }
+func (o says) Alive(context.Context) error { return nil }
 
 func TestAStopFinishesTheCallUnderWayAndGivesTheLaneUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -67,17 +67,14 @@ type healthy struct{}
 func (healthy) Call(context.Context, call.Event) (verdict.Reply, error) {
 	return verdict.Reply{Answer: "OK"}, nil
 }
-func (healthy) Alive(context.Context) error                      { return nil }
+func (healthy) Alive(context.Context) error { return nil }
 
 // The bug: an adapter whose ring was ended by another one had not learned of it, took the end of that call for a
 // second end of the call before, and skipped it.
 func TestARingThatAnotherAdapterEndedIsRemembered(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	l := &script{events: []call.EventType{call.Incoming, call.Ended, call.Incoming, call.Missed}, theirs: 2, stop: stop}
-	number := func(t call.EventType) (int, bool) {
-		return map[call.EventType]int{call.Incoming: 1, call.Ended: numberEnd, call.Missed: numberEnd}[t], true
-	}
-	d := New(Options{Timeout: time.Second, Number: number, Log: zerolog.Nop()}, healthy{}, []Lane{l})
+	d := New(Options{Timeout: time.Second, NotFor: notFor, Word: word, Log: zerolog.Nop()}, healthy{}, []Lane{l})
 	if err := d.Run(ctx); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"slices"
 	"time"
 
 	"github.com/callbus/callbus/internal/call"
@@ -11,17 +12,11 @@ import (
 // told everything.
 const remembered = 10_000
 
-// The numbers of TelData that begin and end a call; 2 is its answer.
-const (
-	numberRing = 1
-	numberDial = 3
-	numberEnd  = 4
-)
-
 // rules say which events the target gets at all (docs/wire.md §3).
 type rules struct {
 	freshFor time.Duration
-	number   func(call.EventType) (int, bool)
+	notFor   func(call.Event) string
+	word     func(call.EventType) string
 	lines    map[lineKey]lineState
 }
 
@@ -30,18 +25,28 @@ type lineKey struct {
 	line call.Line
 }
 
-// lineState is what the target knows of a line. The zero value: not known here, so nothing is kept from it.
-type lineState int
+// lineState is what the target knows of a line.
+type lineState struct {
+	call callState
+	ends []string // callEnded: the words that it was told the end in
+}
+
+// callState is what it knows of the line's call. The zero value: not known here, so nothing is kept from it.
+type callState int
 
 const (
-	callOpen  lineState = iota + 1 // it was told of a ring, a dial or an answer, or may have been: its end is told too
+	callOpen  callState = iota + 1 // it was told of a ring, a dial or an answer, or may have been: its end is told too
 	callEnded                      // it took the end
 	ringStale                      // the ring was too old to be told, and nothing else was told since the last end
 )
 
+// begins and ends tell what an event means for the line's call; the target may have any word for it.
+func begins(t call.EventType) bool { return t == call.Incoming || t == call.Outgoing }
+
+func ends(t call.EventType) bool { return t == call.Ended || t == call.Missed || t == call.Rejected }
+
 // Why an event is kept from the target.
 const (
-	noNumber   = " has no number in TelData"
 	endedTwice = "the end of this line's call was told already"
 	ringWas    = "its ring was stale"
 	tooOld     = "stale: older than "
@@ -49,27 +54,28 @@ const (
 
 // Reasons are what endings of events say that were kept from the target.
 func Reasons() []string {
-	return []string{string(call.Held) + noNumber, endedTwice, ringWas, tooOld + (10 * time.Minute).String()}
+	return []string{endedTwice, ringWas, tooOld + (10 * time.Minute).String()}
 }
 
-func newRules(freshFor time.Duration, number func(call.EventType) (int, bool)) *rules {
-	r := &rules{freshFor: freshFor, number: number}
+func newRules(o Options) *rules {
+	r := &rules{freshFor: o.FreshFor, notFor: o.NotFor, word: o.Word}
 	r.forget()
 	return r
 }
 
 func (r *rules) forget() { r.lines = map[lineKey]lineState{} }
 
-// skip says why the target does not get an event, or nothing.
+// skip says why the target does not get an event, or nothing. An end in another word is news: that a call has ended, and
+// then that it was missed.
 func (r *rules) skip(e call.Event, now time.Time) (why string) {
-	n, wanted := r.number(e.Type)
+	if why := r.notFor(e); why != "" {
+		return why
+	}
 	state := r.lines[lineKey{e.Site, e.Line}]
 	switch {
-	case !wanted:
-		return string(e.Type) + noNumber
-	case n == numberEnd && state == callEnded:
+	case ends(e.Type) && slices.Contains(state.ends, r.word(e.Type)):
 		return endedTwice
-	case n == numberEnd && state == ringStale:
+	case ends(e.Type) && state.call == ringStale:
 		return ringWas
 	case r.freshFor > 0 && now.Sub(e.Time) > r.freshFor:
 		return tooOld + r.freshFor.String()
@@ -84,19 +90,21 @@ func (r *rules) skip(e call.Event, now time.Time) (why string) {
 //	answer      callOpen     callOpen              nothing
 //	end         callEnded    nothing: not taken    nothing
 func (r *rules) learn(e call.Event, kind verdict.Kind) {
-	n, wanted := r.number(e.Type)
-	if !wanted {
+	if r.notFor(e) != "" {
 		return
 	}
 	key := lineKey{e.Site, e.Line}
 	state := r.lines[key]
 	switch {
-	case kind == verdict.Skipped && (n == numberRing || n == numberDial) && state != callOpen:
-		state = ringStale
-	case kind == verdict.Delivered && n == numberEnd:
-		state = callEnded
-	case kind != verdict.Skipped && n != numberEnd:
-		state = callOpen
+	case kind == verdict.Skipped && begins(e.Type) && state.call != callOpen:
+		state = lineState{call: ringStale}
+	case kind == verdict.Delivered && ends(e.Type):
+		if slices.Contains(state.ends, r.word(e.Type)) {
+			return
+		}
+		state = lineState{callEnded, append(slices.Clip(state.ends), r.word(e.Type))}
+	case kind != verdict.Skipped && !ends(e.Type):
+		state = lineState{call: callOpen}
 	default:
 		return
 	}

@@ -11,8 +11,10 @@ import (
 
 	"github.com/callbus/callbus/internal/call"
 	"github.com/callbus/callbus/internal/verdict"
+	"github.com/callbus/callbus/services/onec-adapter/internal/mapping"
 	"github.com/callbus/callbus/services/onec-adapter/internal/soap"
 	"github.com/callbus/callbus/services/onec-adapter/internal/transport"
+	"github.com/callbus/callbus/services/onec-adapter/internal/webhook"
 )
 
 // aliveTimeout limits the question whether 1C is there: its answer decides about another call, so it must be quick.
@@ -29,6 +31,8 @@ const (
 type Client struct {
 	config  Config
 	address address
+	mapping *mapping.Mapping
+	hook    *webhook.Hook // nil: SOAP
 	calls   *transport.Client
 	reads   *transport.Client // of its own connections: a question about 1C must not wait behind hanging calls
 
@@ -39,15 +43,20 @@ type Client struct {
 
 // New checks the configuration. It does not speak to 1C.
 func New(config Config) (*Client, error) {
-	address, err := readURL(config.URL)
-	if err != nil {
-		return nil, err
-	}
+	config = config.withDefaults()
 	if err := config.check(); err != nil {
 		return nil, err
 	}
+	words, err := mapping.New(config.Mapping)
+	if err != nil {
+		return nil, err
+	}
+	address, hook, err := config.where()
+	if err != nil {
+		return nil, err
+	}
 	options := transport.Options{User: config.User, Password: config.Password}
-	c := &Client{config: config.withDefaults(), address: address, reads: transport.New(options)}
+	c := &Client{config: config, address: address, mapping: words, hook: hook, reads: transport.New(options)}
 	options.MaxConns = config.Sessions
 	c.calls = transport.New(options)
 	return c, nil
@@ -102,6 +111,9 @@ func (c *Client) together(ctx context.Context, key string, read func(context.Con
 func (c *Client) describe(ctx context.Context) (Plan, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
+	if c.hook != nil {
+		return c.hookPlan(), c.reach(ctx)
+	}
 	document, err := c.readWSDL(ctx)
 	if err != nil {
 		return Plan{}, err
@@ -128,7 +140,7 @@ func (c *Client) planOf(document []byte) (Plan, error) {
 	if !operation.Offers(version) {
 		return Plan{}, fmt.Errorf("the service does not offer %s, only the other version", version)
 	}
-	plan, err := newPlan(operation, c.config.Parameters)
+	plan, err := newPlan(operation, c.config.Parameters, c.mapping)
 	plan.URL, plan.Version = c.address.shown, version
 	return plan, err
 }
@@ -195,10 +207,13 @@ func outdated(status int, a soap.Answer) bool {
 }
 
 // Alive asks for the WSDL and is content if it is one: the cheapest proof that web server, 1C and password are in
-// order, and it takes no part in anybody's calls.
+// order, and it takes no part in anybody's calls. A target of protocol http is only connected to.
 func (c *Client) Alive(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, aliveTimeout)
 	defer cancel()
+	if c.hook != nil {
+		return c.reach(ctx)
+	}
 	_, err := c.readWSDL(ctx)
 	return err
 }

@@ -80,11 +80,13 @@ func TestACallArrivesAsTheOriginalServiceExpectsIt(t *testing.T) {
 }
 
 func TestEachEventHasTheNumberOfTheOriginalService(t *testing.T) {
-	want := map[call.EventType]int{call.Incoming: 1, call.Answered: 2, call.Outgoing: 3, call.Ended: 4, call.Missed: 4, call.Rejected: 4}
+	want := map[call.EventType]string{
+		call.Incoming: "1", call.Answered: "2", call.Outgoing: "3", call.Ended: "4", call.Missed: "4", call.Rejected: "4",
+	}
+	_, client := start(t, onectest.Options{}, nil)
 	for _, e := range append(append([]call.EventType(nil), call.CallEvents...), call.PhoneEvents...) {
-		got, ok := onec.EventNumber(e)
-		if got != want[e] || ok != (want[e] != 0) {
-			t.Errorf("EventNumber(%s) = %d, %v; want %d", e, got, ok, want[e])
+		if got := client.Word(e); got != want[e] {
+			t.Errorf("Word(%s) = %q, want %q", e, got, want[e])
 		}
 	}
 }
@@ -114,7 +116,7 @@ func TestTheLineIsWhat1CKnowsTheExtensionBy(t *testing.T) {
 		{"the table before the article's form", "201", "sip:201@pbx", "checkphone", "21"},
 		{"nothing known", "", "", "yealink", ""},
 	}
-	server, client := start(t, onectest.Options{}, func(c *onec.Config) { c.Lines = lines })
+	server, client := start(t, onectest.Options{}, func(c *onec.Config) { c.Mapping.Lines = lines })
 	for _, tt := range tests {
 		server.Reset()
 		e := ring()

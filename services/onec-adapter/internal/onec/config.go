@@ -6,6 +6,9 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/callbus/callbus/services/onec-adapter/internal/mapping"
+	"github.com/callbus/callbus/services/onec-adapter/internal/webhook"
 )
 
 // DefaultOperation is the operation of the original service.
@@ -17,6 +20,8 @@ const DefaultTimeout = 10 * time.Second
 
 // Config describes one target.
 type Config struct {
+	// HTTP describes a target of protocol http; its URL is the one below. Nil: SOAP.
+	HTTP *webhook.Config
 	// URL of the publication, such as http://server/base/ws/teldata.1cws; it may end in ?wsdl. Credentials in it are
 	// refused: an URL goes into logs.
 	URL string
@@ -25,6 +30,8 @@ type Config struct {
 	// Password is a function so that no way of printing a Config can show it.
 	// Nil is an empty password.
 	Password func() string
+	// Bearer is a token that goes in place of user and password. Nil: none.
+	Bearer func() string
 	// Operation is DefaultOperation if empty.
 	Operation string
 	// SOAP12 speaks SOAP 1.2 instead of 1.1.
@@ -33,16 +40,31 @@ type Config struct {
 	Timeout time.Duration
 	// Sessions is the most calls at once, 0 for no limit. The lanes keep it anyway; this keeps it against mistakes.
 	Sessions int
-	// Parameters says where the service's parameters come from, by name: "event", "remote", "line", or a constant
-	// after an equals sign ("=office"). It comes before what the client finds out by itself.
+	// Parameters says where the service's parameters come from, by name: a field of the event ("event", "remote|ru8"), or a
+	// constant after an equals sign ("=office"). It comes before what the client finds out by itself.
 	Parameters map[string]string
-	// Lines turns a SIP login into the internal number that 1C knows.
-	Lines map[string]string
+	// Mapping is what the target gets, in which words. Without Events these are TelData's, and all for HTTP.
+	Mapping mapping.Config
 }
 
 // address is a configured URL, taken apart once.
 type address struct {
 	post, wsdl, shown string
+}
+
+// where is the address of the service, or the webhook.
+func (c Config) where() (address, *webhook.Hook, error) {
+	if c.HTTP == nil {
+		a, err := readURL(c.URL)
+		return a, nil, err
+	}
+	h := *c.HTTP
+	h.URL = c.URL
+	hook, err := webhook.New(h)
+	if err != nil {
+		return address{}, nil, err
+	}
+	return address{shown: hook.Server()}, hook, nil
 }
 
 // readURL never repeats the URL in an error: a password may stand in it.
@@ -87,10 +109,20 @@ func (c Config) withDefaults() Config {
 	if c.Timeout <= 0 {
 		c.Timeout = DefaultTimeout
 	}
+	switch {
+	case c.Mapping.Events != nil:
+	case c.HTTP != nil:
+		c.Mapping.Events = mapping.Names
+	default:
+		c.Mapping.Events = mapping.TelData
+	}
 	return c
 }
 
 func (c Config) check() error {
+	if c.Bearer != nil && (c.User != "" || c.Password != nil) {
+		return errors.New("bearer_file and user exclude each other")
+	}
 	if strings.Contains(c.User, ":") {
 		return fmt.Errorf("the user %q has a colon, which Basic authentication cannot carry", c.User)
 	}

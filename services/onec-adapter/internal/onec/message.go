@@ -3,7 +3,6 @@ package onec
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/callbus/callbus/internal/verdict"
 	"github.com/callbus/callbus/services/onec-adapter/internal/soap"
 	"github.com/callbus/callbus/services/onec-adapter/internal/transport"
+	"github.com/callbus/callbus/services/onec-adapter/internal/webhook"
 )
 
 // message is one event as it goes to the target.
@@ -22,15 +22,21 @@ type message struct {
 
 // message writes an event in the target's words.
 func (c *Client) message(ctx context.Context, e call.Event) (message, error) {
-	number, known := EventNumber(e.Type)
-	if !known {
-		return message{}, noNumber(e.Type)
+	if c.mapping.Word(e.Type) == "" {
+		return message{}, unfit(errNoWord) // an operator has sent it again, past the rules
+	}
+	if c.hook != nil {
+		return c.request(e)
 	}
 	plan, err := c.current(ctx)
 	if err != nil {
 		return message{}, err
 	}
-	values := c.values(plan, e, number)
+	told := c.mapping.Of(e)
+	values := plan.values(told)
+	if err := told.Err(); err != nil {
+		return message{}, unfit(err)
+	}
 	action := plan.operation.Actions[plan.Version]
 	return message{
 		Request: transport.Request{
@@ -53,11 +59,12 @@ func (p Plan) told(values map[string]string) string {
 	return soap.Shorten(p.Operation+"("+strings.Join(words, ", ")+")", maxTold)
 }
 
-func noNumber(t call.EventType) *Failure {
-	return &Failure{
-		Label: "event", blame: verdict.Message, err: errNoNumber,
-		Why: fmt.Sprintf("the event %q has no number in the TelData service", string(t)),
-	}
+// unfit is the failure of an event that cannot be said to the target at all.
+func unfit(err error) *Failure {
+	return &Failure{Label: "event", blame: verdict.Message, err: err, Why: err.Error()}
 }
 
-var errNoNumber = errors.New("no such event in TelData")
+var errNoWord = errors.New("the target has no word for this event")
+
+// Unfit are the reasons why an event cannot be said to a target.
+func Unfit() []string { return []string{errNoWord.Error(), webhook.ErrElsewhere.Error()} }

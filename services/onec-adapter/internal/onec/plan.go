@@ -6,16 +6,19 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/callbus/callbus/services/onec-adapter/internal/mapping"
 	"github.com/callbus/callbus/services/onec-adapter/internal/soap"
+	"github.com/callbus/callbus/services/onec-adapter/internal/webhook"
 )
 
-// Source is where the value of a parameter comes from.
+// Source is where the value of a parameter comes from: a field of the event, with a format or without ("remote|ru8"), or "="
+// and a constant text.
 type Source string
 
-// The sources, as the configuration spells them. A constant is "=" and its text.
+// The sources of the original service.
 const (
-	FromEvent  Source = "event"  // the number of the event, EventNumber
-	FromRemote Source = "remote" // the other side, as the phone sent it
+	FromEvent  Source = "event"  // the target's number of the event
+	FromRemote Source = "remote" // the other side
 	FromLine   Source = "line"   // the line, or p2 of the article's form as it came
 	FromNobody Source = ""       // nothing: xsi:nil or an empty element
 )
@@ -23,32 +26,33 @@ const (
 // constant reports whether the source is a fixed text, and which.
 func (s Source) constant() (string, bool) { return strings.CutPrefix(string(s), "=") }
 
+// plain is the source without its format.
+func (s Source) plain() Source {
+	name, _, _ := strings.Cut(string(s), "|")
+	return Source(name)
+}
+
 // explained is what the operator reads beside the arrow.
-func (s Source) explained() string {
-	switch s {
-	case FromEvent:
-		return "the event: 1 incoming, 2 answered, 3 outgoing, 4 ended, missed or rejected"
-	case FromRemote:
-		return "the other side, as the phone sent it"
-	case FromLine:
-		return "the line (p2 as it came, where the phone uses the article's form)"
-	case FromNobody:
+func (s Source) explained(m *mapping.Mapping) string {
+	if s == FromNobody {
 		return "nothing"
 	}
-	text, _ := s.constant()
-	return fmt.Sprintf("always %q", text)
+	if text, fixed := s.constant(); fixed {
+		return fmt.Sprintf("always %q", text)
+	}
+	f, _ := mapping.ParseField(string(s))
+	return m.Explained(f)
 }
 
 func readSource(value string) (Source, error) {
-	s := Source(strings.TrimSpace(value))
-	switch s {
-	case FromEvent, FromRemote, FromLine:
-		return s, nil
-	}
 	if strings.HasPrefix(value, "=") {
 		return Source(value), nil
 	}
-	return "", fmt.Errorf(`unknown source %q; want event, remote, line, or a constant such as "=office"`, value)
+	f, err := mapping.ParseField(value)
+	if err != nil {
+		return "", fmt.Errorf(`%w, or a constant such as "=office"`, err)
+	}
+	return Source(f.String()), nil
 }
 
 // Mapped is one parameter of the operation and what goes into it.
@@ -67,10 +71,15 @@ type Plan struct {
 	Parameters []Mapped
 
 	operation soap.Operation
+	mapping   *mapping.Mapping
+	hook      *webhook.Hook // nil: SOAP
 }
 
 // Lines prints the plan for a person: where, what, and a line for each parameter.
 func (p Plan) Lines() []string {
+	if p.hook != nil {
+		return hookLines(p.hook)
+	}
 	lines := []string{
 		p.URL,
 		fmt.Sprintf("service %s, namespace %q, operation %s, %s", p.Service, p.Namespace, p.Operation, p.Version),
@@ -80,7 +89,7 @@ func (p Plan) Lines() []string {
 		width = max(width, len([]rune(m.Name)))
 	}
 	for _, m := range p.Parameters {
-		lines = append(lines, fmt.Sprintf("  %s%s ← %s", m.Name, strings.Repeat(" ", width-len([]rune(m.Name))), m.From.explained()))
+		lines = append(lines, fmt.Sprintf("  %s%s ← %s", m.Name, strings.Repeat(" ", width-len([]rune(m.Name))), m.From.explained(p.mapping)))
 	}
 	return lines
 }
@@ -113,8 +122,8 @@ func (e *MappingError) Error() string {
 }
 
 // newPlan works out docs/wire.md §3: overrides first, then known names, then position if there are exactly three.
-func newPlan(op soap.Operation, overrides map[string]string) (Plan, error) {
-	m := newMapping(op, overrides)
+func newPlan(op soap.Operation, overrides map[string]string, words *mapping.Mapping) (Plan, error) {
+	m := newDraft(op, overrides)
 	if err := m.override(overrides); err != nil {
 		return Plan{}, err
 	}
@@ -126,19 +135,19 @@ func newPlan(op soap.Operation, overrides map[string]string) (Plan, error) {
 		return Plan{}, m.failure(reason)
 	}
 	return Plan{
-		Service: op.Service, Namespace: op.Namespace, Operation: op.Name, Parameters: m.list, operation: op,
+		Service: op.Service, Namespace: op.Namespace, Operation: op.Name, Parameters: m.list, operation: op, mapping: words,
 	}, nil
 }
 
-// mapping is a plan in the making.
-type mapping struct {
+// draft is a plan in the making.
+type draft struct {
 	operation string
 	list      []Mapped
 	decided   []bool
 }
 
-func newMapping(op soap.Operation, overrides map[string]string) *mapping {
-	m := &mapping{operation: op.Name, decided: make([]bool, len(op.Parameters))}
+func newDraft(op soap.Operation, overrides map[string]string) *draft {
+	m := &draft{operation: op.Name, decided: make([]bool, len(op.Parameters))}
 	for _, p := range op.Parameters {
 		m.list = append(m.list, Mapped{Parameter: p})
 	}
@@ -146,7 +155,7 @@ func newMapping(op soap.Operation, overrides map[string]string) *mapping {
 }
 
 // override takes a name that the service does not have for a typing error.
-func (m *mapping) override(overrides map[string]string) error {
+func (m *draft) override(overrides map[string]string) error {
 	left := make(map[string]bool, len(overrides))
 	for name := range overrides {
 		left[name] = true
@@ -178,18 +187,18 @@ func sorted(set map[string]bool) []string {
 	return names
 }
 
-func (m *mapping) set(i int, s Source) { m.list[i].From, m.decided[i] = s, true }
+func (m *draft) set(i int, s Source) { m.list[i].From, m.decided[i] = s, true }
 
-func (m *mapping) taken(s Source) bool {
+func (m *draft) taken(s Source) bool {
 	for _, p := range m.list {
-		if p.From == s {
+		if p.From.plain() == s {
 			return true
 		}
 	}
 	return false
 }
 
-func (m *mapping) byName() {
+func (m *draft) byName() {
 	for i, p := range m.list {
 		source, known := knownNames[strings.ReplaceAll(strings.ToLower(p.Name), "_", "")]
 		if known && !m.decided[i] && !m.taken(source) {
@@ -200,7 +209,7 @@ func (m *mapping) byName() {
 
 // byPosition gives the sources that are left to the parameters that are left, in order. A parameter whose type cannot
 // hold the value ends it: a service (date, phone, line) is not the original one, whatever the number of parameters.
-func (m *mapping) byPosition() {
+func (m *draft) byPosition() {
 	for _, source := range positions {
 		if m.taken(source) {
 			continue
@@ -213,7 +222,7 @@ func (m *mapping) byPosition() {
 	}
 }
 
-func (m *mapping) firstUndecided() int {
+func (m *draft) firstUndecided() int {
 	for i, done := range m.decided {
 		if !done {
 			return i
@@ -223,7 +232,7 @@ func (m *mapping) firstUndecided() int {
 }
 
 // lacks says what is missing. Without overrides all three values must have a place; with them the operator has chosen.
-func (m *mapping) lacks(chosen bool) string {
+func (m *draft) lacks(chosen bool) string {
 	var without []string
 	for i, p := range m.list {
 		if !m.decided[i] && mandatory(p.Parameter) {
@@ -269,8 +278,8 @@ func fits(s Source, t string) bool { return textual(t) || s != FromRemote && num
 
 // failure prints the best guess as an override: what is decided, then the sources that are left where they fit, then
 // constants.
-func (m *mapping) failure(reason string) error {
-	guess := &mapping{list: append([]Mapped(nil), m.list...), decided: append([]bool(nil), m.decided...)}
+func (m *draft) failure(reason string) error {
+	guess := &draft{list: append([]Mapped(nil), m.list...), decided: append([]bool(nil), m.decided...)}
 	guess.byName()
 	for _, source := range positions {
 		for i, p := range guess.list {
@@ -282,7 +291,7 @@ func (m *mapping) failure(reason string) error {
 	return &MappingError{Operation: m.operation, Reason: reason, Suggestion: guess.yaml()}
 }
 
-func (m *mapping) yaml() string {
+func (m *draft) yaml() string {
 	var b strings.Builder
 	b.WriteString("parameters:\n")
 	for i, p := range m.list {

@@ -1,58 +1,29 @@
 package onec
 
 import (
-	"strconv"
-
 	"github.com/callbus/callbus/internal/call"
-	"github.com/callbus/callbus/internal/phone"
+	"github.com/callbus/callbus/services/onec-adapter/internal/mapping"
 )
 
-// EventNumber is the number of an event in the original service, and whether it has one: 1 incoming, 2 answered,
-// 3 outgoing, 4 the end of a call in any way. Other events do not exist for TelData.
-func EventNumber(t call.EventType) (int, bool) {
-	switch t {
-	case call.Incoming:
-		return 1, true
-	case call.Answered:
-		return 2, true
-	case call.Outgoing:
-		return 3, true
-	case call.Ended, call.Missed, call.Rejected:
-		return 4, true
-	}
-	return 0, false
-}
+// NotFor says why an event is not for this target, or nothing.
+func (c *Client) NotFor(e call.Event) string { return c.mapping.NotFor(e) }
+
+// Word is what the target calls an event.
+func (c *Client) Word(t call.EventType) string { return c.mapping.Word(t) }
 
 // values gives each mapped parameter its text. Others are left out; the envelope writes them as nil or empty.
-func (c *Client) values(p Plan, e call.Event, number int) map[string]string {
+func (p Plan) values(told *mapping.Told) map[string]string {
 	values := make(map[string]string, len(p.Parameters))
 	for _, m := range p.Parameters {
-		switch m.From {
-		case FromNobody:
-		case FromEvent:
-			values[m.Name] = strconv.Itoa(number)
-		case FromRemote:
-			values[m.Name] = e.Remote.URI
-		case FromLine:
-			values[m.Name] = c.line(e)
-		default:
-			values[m.Name], _ = m.From.constant()
+		if m.From == FromNobody {
+			continue
 		}
+		if text, fixed := m.From.constant(); fixed {
+			values[m.Name] = text
+			continue
+		}
+		f, _ := mapping.ParseField(string(m.From)) // readSource has checked it
+		values[m.Name] = told.Value(f)
 	}
 	return values
-}
-
-// line is what 1C knows the extension by. The table comes first. ingest reads addresses with the same parser when it looks
-// whether a phone may speak for a line: with two, a phone could be one for the one and another for the other. Without an entry, the article's form stands for
-// itself: its p2 is what the author of the 1C side has been comparing with for years, so it goes on unchanged.
-func (c *Client) line(e call.Event) string {
-	for _, login := range []string{string(e.Line), phone.ParseAddress(string(e.Line)).User, phone.ParseAddress(e.Local.URI).User} {
-		if number, found := c.config.Lines[login]; found && login != "" {
-			return number
-		}
-	}
-	if e.Source == "checkphone" && e.Local.URI != "" {
-		return e.Local.URI
-	}
-	return string(e.Line)
 }
