@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/callbus/callbus/internal/call"
+	"github.com/callbus/callbus/internal/verdict"
 	"github.com/callbus/callbus/services/onec-adapter/internal/deliver"
 	"github.com/callbus/callbus/services/onec-adapter/internal/mapping"
 	"github.com/callbus/callbus/services/onec-adapter/internal/onec"
@@ -18,6 +19,8 @@ type Checked struct {
 	Target, URL                            string
 	Service, Namespace, Operation, Version string
 	Parameters                             []Parameter
+	Steps                                  []Tried
+	Reply                                  verdict.Reply // of a test call
 	Trouble                                *Trouble
 }
 
@@ -38,6 +41,7 @@ const (
 
 // Trouble is why events would not reach a target.
 type Trouble struct {
+	Step       Step
 	Cause      Cause
 	Why        string   // one of Meanings, and 1C's own words
 	Operations []string // that there are, where Cause is Operation
@@ -50,33 +54,7 @@ func (t *Trouble) Error() string { return t.Why }
 // Check asks each 1C that the options describe for its web service, and works out what would go where. It calls no operation.
 // Errors: options that do not go together, a password file that cannot be read.
 func Check(ctx context.Context, o Options) (all []Checked, err error) {
-	targets, err := o.targets()
-	if err != nil {
-		return nil, err
-	}
-	for _, t := range targets {
-		client, err := t.client()
-		if err != nil {
-			return nil, err
-		}
-		plan, err := client.Describe(ctx)
-		client.Close()
-		all = append(all, checked(t, plan, err))
-	}
-	return all, nil
-}
-
-func checked(t Target, plan onec.Plan, err error) Checked {
-	c := Checked{Target: t.Name, URL: plan.URL}
-	if err != nil {
-		c.Trouble = troubleOf(t, err)
-		return c
-	}
-	c.Service, c.Namespace, c.Operation, c.Version = plan.Service, plan.Namespace, plan.Operation, plan.Version.String()
-	for _, p := range plan.Parameters {
-		c.Parameters = append(c.Parameters, Parameter{p.Name, string(p.From)})
-	}
-	return c
+	return Inquiry{Options: o}.Examine(ctx)
 }
 
 // causes of the failures' labels; all others are Elsewhere.
@@ -86,8 +64,8 @@ var causes = map[string]Cause{
 	"unauthorized": Login, "forbidden": Login,
 }
 
-func troubleOf(t Target, err error) *Trouble {
-	trouble := &Trouble{Cause: Elsewhere, Why: err.Error()}
+func troubleOf(t Target, s Step, err error) *Trouble {
+	trouble := &Trouble{Step: s, Cause: Elsewhere, Why: err.Error()}
 	if _, why, asked := strings.Cut(trouble.Why, "?wsdl: "); asked {
 		trouble.Why = why // where it was asked is known
 	}
@@ -97,6 +75,9 @@ func troubleOf(t Target, err error) *Trouble {
 	}
 	if trouble.Cause == "" {
 		trouble.Cause = Elsewhere
+	}
+	if seen := closer(err); seen != "" {
+		trouble.Cause, trouble.Why = Address, seen+": "+trouble.Why
 	}
 	var missing *soap.MissingOperationError
 	var mapping *onec.MappingError
@@ -119,5 +100,6 @@ func Takes(t call.EventType) bool {
 // Meanings are the phrases that reasons begin with, in Trouble.Why, in the log and in what becomes of events: whoever speaks
 // to an operator in another language has to know them all.
 func Meanings() []string {
-	return slices.Concat(onec.Meanings(), onec.Unfit(), deliver.Reasons(), mapping.Reasons())
+	looked := []string{saysTLS, saysPlain, saysNoHTTP, certExpired, certUnknown, certOther}
+	return slices.Concat(onec.Meanings(), onec.Unfit(), deliver.Reasons(), mapping.Reasons(), looked)
 }

@@ -20,6 +20,13 @@ func In(l lang.Lang, why string) string {
 // stands first.
 var russian = strings.NewReplacer(
 	"read http", "чтение http",
+	"this port speaks TLS: the URL must begin with https://", "на этом порту TLS: адрес должен начинаться с https://",
+	"this port does not speak TLS: must the URL begin with http://", "на этом порту нет TLS: может быть, адрес должен начинаться с http://",
+	"somebody answers at this address, and does not speak HTTP", "по этому адресу отвечают, но не по HTTP",
+	"the certificate has expired, or is not valid yet", "сертификат истёк или ещё не действует",
+	"nobody here knows who has signed the certificate", "кто подписал сертификат, этой машине неизвестно",
+	"the certificate is for another name", "сертификат выдан на другое имя",
+	"dropped by an operator: ", "удалено оператором: ",
 	"nobody listens at this address", "по этому адресу никто не отвечает",
 	"the name of the server cannot be found", "имя сервера не найдено",
 	"no secure connection", "защищённое соединение не удалось",

@@ -299,7 +299,7 @@ func TestAConfigurationThatCannotWorkIsRefused(t *testing.T) {
 		{onec.Config{URL: "http://user:geheim@server/x"}, "must not hold a user or a password"},
 		{onec.Config{URL: "http://user:geh%eim@server/x"}, "cannot be read"},
 		{onec.Config{URL: "http://server/x", User: "a:b"}, "colon"},
-		{onec.Config{URL: "http://server/x", Parameters: map[string]string{"a": "number"}}, `unknown source "number"`},
+		{onec.Config{URL: "http://server/x", Parameters: map[string]string{"a": "number"}}, `unknown field "number"`},
 	}
 	for _, tt := range tests {
 		_, err := onec.New(tt.config)
