@@ -42,7 +42,8 @@ func (l *Lane) watchBroker(ctx context.Context) {
 		return
 	}
 	since := l.target.link.since(run)
-	l.broker, l.doubt = run, &doubt{before: since.Add(clocks), until: since.Add(l.ackWait(ctx))}
+	l.quiet = since.Add(l.ackWait(ctx))
+	l.broker, l.doubt = run, &doubt{before: since.Add(clocks), until: l.quiet}
 }
 
 // ackWait is how long the broker waits for whoever has a message in hand; an adapter with longer calls raises it.

@@ -256,7 +256,7 @@ func (h *history) followOne(ctx context.Context, l *Life, sets map[string]LaneSe
 		p := &l.Passages[i]
 		set, inForce := sets[p.Target]
 		p.Before = inForce && p.Again.IsZero() && p.Sequence < set.From
-		if p.Ending != nil || p.Before || !inForce {
+		if p.Ending != nil || p.Before || !inForce || set.passed(l.Event.Site, l.Event.Line, p.Sequence) {
 			continue
 		}
 		lane, err := h.lane(ctx, p.Target, set, LaneOf(l.Event.Site, l.Event.Line, set.Lanes), lanes)
@@ -324,7 +324,7 @@ func (h *history) lane(ctx context.Context, target string, set LaneSet, index in
 	if err != nil {
 		return nil, fmt.Errorf("look at stream %s: %w", Endings, err)
 	}
-	last, err := lastEnding(ctx, ends, endingSubject("*", target, l.Lane))
+	last, err := lastOfLane(ctx, ends, target, l.Lane)
 	if err != nil {
 		return nil, err
 	}
@@ -332,7 +332,7 @@ func (h *history) lane(ctx context.Context, target string, set LaneSet, index in
 	if err != nil {
 		return nil, err
 	}
-	l.cursor, l.Took = last.Sequence, took.Time
+	l.cursor, l.Took = last.calls, took.Time
 	if err := h.look(ctx, l, name); err != nil {
 		return nil, err
 	}
@@ -362,12 +362,8 @@ func (h *history) look(ctx context.Context, l *laneState, name string) error {
 
 // queue reads what has not ended. The bodies stay where they are: a target that was away for days has many.
 func (h *history) queue(ctx context.Context, l *laneState, target string, set LaneSet, index int) error {
-	open := jetstream.ConsumerConfig{
-		FilterSubjects: []string{"calls.*", AgainSubject(target, "*")}, HeadersOnly: true,
-		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(l.cursor+1, set.From),
-	}
-	return readAll(ctx, h.calls, open, func(m jetstream.Msg, sequence uint64) {
-		if site, line := laneKey(m.Headers()); LaneOf(site, line, set.Lanes) == index {
+	return readAll(ctx, h.calls, headersFrom(target, max(l.cursor+1, set.begin())), func(m jetstream.Msg, sequence uint64) {
+		if site, line := laneKey(m.Headers()); LaneOf(site, line, set.Lanes) == index && !set.passed(site, line, sequence) {
 			l.queue = append(l.queue, sequence)
 		}
 	})

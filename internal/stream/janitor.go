@@ -147,13 +147,12 @@ func ForgetTarget(ctx context.Context, nc *nats.Conn, name string) error {
 		return err
 	}
 	if set.Lanes == 0 {
-		sets, _ := setsInForce(ctx, registry)
-		return fmt.Errorf("there is no target %s (there are: %s)", name, strings.Join(slices.Sorted(maps.Keys(sets)), ", "))
+		return noTarget(ctx, registry, name)
 	}
 	if err := unused(ctx, js, name, set); err != nil {
 		return err
 	}
-	if err := writeSet(ctx, registry, name, LaneSet{Generation: set.Generation, Calls: set.Calls}, revision); err != nil {
+	if _, err := writeSet(ctx, registry, name, LaneSet{Generation: set.Generation, Calls: set.Calls}, revision); err != nil {
 		return err
 	}
 	for i := range set.Lanes {
@@ -163,6 +162,11 @@ func ForgetTarget(ctx context.Context, nc *nats.Conn, name string) error {
 		}
 	}
 	return nil
+}
+
+func noTarget(ctx context.Context, registry jetstream.KeyValue, name string) error {
+	sets, _ := setsInForce(ctx, registry)
+	return fmt.Errorf("there is no target %s (there are: %s)", name, strings.Join(slices.Sorted(maps.Keys(sets)), ", "))
 }
 
 // unused is an error while an adapter waits for a lane's messages, or may have one in hand.
@@ -176,7 +180,7 @@ func unused(ctx context.Context, js jetstream.JetStream, name string, set LaneSe
 			return fmt.Errorf("look at lane %d of target %s: %w", i, name, err)
 		}
 		if atWork(lane.CachedInfo()) {
-			return fmt.Errorf("an adapter works on target %s, or did a moment ago: take it out of the adapters' configuration and stop them first", name)
+			return inUse{name}
 		}
 	}
 	return nil

@@ -33,8 +33,11 @@ type Lane struct {
 	known  bool
 	taken  bool // ownership may have changed since the last message that was handed out
 
-	broker string // id of the broker's run that the lane works with
-	doubt  *doubt // nil, but from a start of broker or lane to the first open message
+	broker string    // id of the broker's run that the lane works with
+	doubt  *doubt    // nil, but from a start of broker or lane to the first open message
+	quiet  time.Time // until then a call that the broker has forgotten may be under way elsewhere
+
+	delivery uint64 // consumer sequence of the last message that came here
 }
 
 type cursor struct {
@@ -156,8 +159,10 @@ func (l *Lane) look(ctx context.Context, raw jetstream.Msg) (*Message, error) {
 		return nil, fmt.Errorf("lane %s: %w", l.name, err)
 	}
 	l.watchOwnership(ctx, raw, meta)
+	l.delivery = meta.Sequence.Consumer
 	site, line := laneKey(raw.Headers())
-	if LaneOf(site, line, l.target.set.Lanes) != l.index {
+	set := l.target.set
+	if LaneOf(site, line, set.Lanes) != l.index || set.passed(site, line, meta.Sequence.Stream) {
 		return nil, raw.Ack()
 	}
 	if !l.known {
@@ -174,6 +179,9 @@ func (l *Lane) look(ctx context.Context, raw jetstream.Msg) (*Message, error) {
 	m := &Message{
 		lane: l, raw: raw, broker: l.broker, sequence: meta.Sequence.Stream, delivery: meta.Sequence.Consumer,
 		deliveries: meta.NumDelivered, taken: l.taken, letter: letterOf(raw.Headers()),
+	}
+	if set.tried(m.sequence) {
+		m.deliveries++ // those of its former lane
 	}
 	l.taken = false
 	m.event, m.broken = Decode(raw.Data())
@@ -193,29 +201,29 @@ func (l *Lane) watchOwnership(ctx context.Context, raw jetstream.Msg, meta *jets
 
 func (l *Lane) endings() string { return endingSubject("*", l.target.o.Name, l.name) }
 
+// readCursor reads the lane's last ending. Errors: ErrLaneGone where another set of lanes has taken the lane's place.
 func (l *Lane) readCursor(ctx context.Context) error {
-	raw, err := l.target.ends.GetLastMsgForSubject(ctx, l.endings())
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		l.cursor.ends, l.known = 0, true
-		return nil
-	}
+	last, err := lastOfLane(ctx, l.target.ends, l.target.o.Name, l.name)
 	if err != nil {
-		return fmt.Errorf("read the last ending of lane %s: %w", l.name, err)
+		return err
 	}
-	last, err := decodeEnding(raw.Data, raw.Sequence)
-	if err != nil {
-		return fmt.Errorf("read the last ending of lane %s: %w", l.name, err)
+	if last.sealed != nil {
+		return fmt.Errorf("lane %s: %w: it has been sealed", l.name, ErrLaneGone)
 	}
-	l.cursor = cursor{calls: last.Sequence, ends: last.Number, at: last.Time}
-	l.known = true
+	l.cursor, l.known = last.cursor, true
 	return nil
 }
 
-// Recall tells the lane's endings since a point in time, oldest first. A new owner learns from it what its lines were
-// told last. What an operator sent again is left out: it says nothing of what goes on now.
+// Recall tells the endings of the lane's lines since a point in time, oldest first. A new owner learns from it what they
+// were told last, in lanes of a former set too. What an operator sent again is left out: it says nothing of what goes on
+// now.
 func (l *Lane) Recall(ctx context.Context, since time.Time, tell func(call.Event, verdict.Kind)) error {
-	return readEndings(ctx, l.target.ends, l.endings(), &since, func(e Ended) {
-		if !e.Again {
+	set, subject := l.target.set, l.endings()
+	if since.Before(set.Since) {
+		subject = endingSubject("*", l.target.o.Name, "*")
+	}
+	return readEndings(ctx, l.target.ends, subject, &since, func(e Ended) {
+		if !e.Again && LaneOf(e.Event.Site, e.Event.Line, set.Lanes) == l.index {
 			tell(e.Event, e.Kind)
 		}
 	})
@@ -232,6 +240,9 @@ func (l *Lane) Pause() {
 		if err != nil {
 			break
 		}
+		if meta, err := raw.Metadata(); err == nil {
+			l.delivery = meta.Sequence.Consumer
+		}
 		_ = raw.Nak() // lost with the connection at worst, and then AckWait brings it back
 	}
 	l.messages.Stop()
@@ -241,6 +252,9 @@ func (l *Lane) Pause() {
 // Close stops pulling and gives the lane up, so that another adapter can own it at once instead of after pinnedTTL.
 func (l *Lane) Close(ctx context.Context) error {
 	l.Pause()
+	if l.target.changing.Load() && l.target.nc.IsConnected() {
+		return l.release(ctx)
+	}
 	if l.pin == "" || !l.target.nc.IsConnected() {
 		return nil
 	}
@@ -254,6 +268,25 @@ func (l *Lane) Close(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// release gives the lane up for the lanes of another set, where it can say that nobody has anything of it in hand: the last
+// message that the broker delivered came here, and here the work has ended. Else the change waits for AckWait.
+func (l *Lane) release(ctx context.Context) error {
+	c := l.target.changer()
+	if _, err := c.hold(ctx, l.target.set, l.index); err != nil {
+		return err
+	}
+	l.watchBroker(ctx)
+	info, err := l.consumer.Info(ctx)
+	if err != nil {
+		return fmt.Errorf("give up lane %s: %w", l.name, err)
+	}
+	if l.delivery == 0 || info.Delivered.Consumer != l.delivery || time.Now().Before(l.quiet) {
+		return nil
+	}
+	_, err = c.seal(ctx, l.target.set, l.index, true)
+	return err
 }
 
 // Ours is the fence before a call: it reports whether the message is still the one delivered, and ours. NATS does not
@@ -271,7 +304,8 @@ func (m *Message) Ours(ctx context.Context) (bool, error) {
 	if m.broker != m.lane.target.nc.ConnectedServerId() {
 		return false, nil // another run of the broker may have given this very number to another delivery
 	}
-	return info.NumAckPending == 1 && info.Delivered.Consumer == m.delivery && info.Delivered.Stream == m.sequence, nil
+	// A paused lane is one that is being given up: whoever takes its place waits for the calls that have begun, not for others.
+	return !info.Paused && info.NumAckPending == 1 && info.Delivered.Consumer == m.delivery && info.Delivered.Stream == m.sequence, nil
 }
 
 // Later hands the message back, to be delivered again after a while. Nothing of the lane overtakes it.
@@ -318,7 +352,9 @@ func (m *Message) settled(ctx context.Context, trouble func(error)) {
 func (m *Message) end(ctx context.Context, e verdict.Ending, now time.Time) (bool, error) {
 	l := m.lane
 	if !l.known {
-		if err := l.readCursor(ctx); err != nil {
+		if err := l.readCursor(ctx); errors.Is(err, ErrLaneGone) {
+			return false, nil
+		} else if err != nil {
 			return false, err
 		}
 	}

@@ -90,13 +90,12 @@ func progress(ctx context.Context, js jetstream.JetStream, calls jetstream.Strea
 }
 
 func progressOf(ctx context.Context, calls jetstream.Stream, name string, set LaneSet) (Progress, error) {
-	set.From = max(set.From, 1)
 	p, state := Progress{Target: name}, calls.CachedInfo().State
 	ended := state.LastSeq
 	for i := range set.Lanes {
 		lane, err := calls.Consumer(ctx, consumerName(name, set.laneName(i)))
 		if errors.Is(err, jetstream.ErrConsumerNotFound) {
-			ended = min(ended, set.From-1)
+			ended = min(ended, set.begin()-1)
 			continue
 		}
 		if err != nil {
@@ -105,7 +104,7 @@ func progressOf(ctx context.Context, calls jetstream.Stream, name string, set La
 		info := lane.CachedInfo()
 		p.Worked = p.Worked || atWork(info)
 		if info.NumPending+uint64(info.NumAckPending) > 0 {
-			ended = min(ended, max(info.AckFloor.Stream, set.From-1))
+			ended = min(ended, max(info.AckFloor.Stream, set.begin()-1))
 		}
 	}
 	if ended >= state.LastSeq {

@@ -24,6 +24,11 @@ func readEndings(ctx context.Context, ends jetstream.Stream, subject string, sin
 
 // readAll reads what a stream holds now through a consumer that nobody else sees and that goes by itself.
 func readAll(ctx context.Context, s jetstream.Stream, cfg jetstream.ConsumerConfig, tell func(jetstream.Msg, uint64)) error {
+	return readUntil(ctx, s, cfg, func(m jetstream.Msg, sequence uint64) bool { tell(m, sequence); return false })
+}
+
+// readUntil is readAll that ends where it is told to.
+func readUntil(ctx context.Context, s jetstream.Stream, cfg jetstream.ConsumerConfig, tell func(jetstream.Msg, uint64) (enough bool)) error {
 	name := s.CachedInfo().Config.Name
 	cfg.AckPolicy, cfg.MemoryStorage, cfg.InactiveThreshold = jetstream.AckNonePolicy, true, 30*time.Second
 	consumer, err := s.CreateConsumer(ctx, cfg)
@@ -44,7 +49,9 @@ func readAll(ctx context.Context, s jetstream.Stream, cfg jetstream.ConsumerConf
 			}
 			got++
 			left = min(left-1, meta.NumPending)
-			tell(m, meta.Sequence.Stream)
+			if tell(m, meta.Sequence.Stream) {
+				return nil
+			}
 		}
 		if err := batch.Error(); err != nil {
 			return fmt.Errorf("read stream %s: %w", name, err)

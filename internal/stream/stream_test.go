@@ -368,7 +368,7 @@ func TestTheSetInForceIsKeptAndSaidSo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if second.Set().Lanes != 2 || len(differences) != 1 || !strings.Contains(differences[0], "2 sessions") {
+	if second.Set().Lanes != 2 || len(differences) != 1 || !strings.Contains(differences[0], "2 sessions") || !strings.Contains(differences[0], "callbus lanes main 4") {
 		t.Errorf("lanes %d, differences %q: want 2 and a line that says so", second.Set().Lanes, differences)
 	}
 }

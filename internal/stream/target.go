@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -16,6 +17,12 @@ type LaneSet struct {
 	Generation int    `json:"generation"` // counts the changes of Lanes; part of the consumers' names
 	Lanes      int    `json:"lanes"`      // = calls at once in the target; 0: the target has been forgotten
 	From       uint64 `json:"from"`       // sequence in CALLS that the target starts at
+	// What a change of Lanes has left: where these lanes start, since when they are in force, and how far those before had come.
+	Start  uint64    `json:"start,omitempty"`
+	Since  time.Time `json:"since,omitzero"`
+	Former []Former  `json:"former,omitempty"`
+	Change *Change   `json:"change,omitempty"` // nil: none is under way
+	Paused *Pause    `json:"paused,omitempty"` // nil: it is not
 	// Calls is when CALLS was created. One that was removed and made anew counts from 1 again: the cursors of the old one
 	// would take what is new for ended.
 	Calls time.Time `json:"calls"`
@@ -39,6 +46,10 @@ type Target struct {
 	calls jetstream.Stream
 	ends  jetstream.Stream
 	set   LaneSet
+
+	registry jetstream.KeyValue
+	revision uint64      // of the registry's entry that set is
+	changing atomic.Bool // a change of lanes has begun: lanes that are closed say whether something is in hand
 
 	link *link
 }
@@ -74,7 +85,10 @@ func OpenTarget(ctx context.Context, nc *nats.Conn, o TargetOptions) (*Target, [
 	}
 	if t.set.Lanes != o.Sessions {
 		differences = append(differences, fmt.Sprintf(
-			"target %s keeps its %d sessions (lanes), not the %d asked for: a change needs the order of all lines kept", o.Name, t.set.Lanes, o.Sessions))
+			"target %s keeps its %d sessions (lanes), not the %d asked for; this changes them: callbus lanes %s %[3]d", o.Name, t.set.Lanes, o.Sessions, o.Name))
+	}
+	if err := t.changer().sweep(ctx, t.set.Generation); err != nil {
+		return nil, nil, err
 	}
 	t.link = watchLink(nc)
 	return t, differences, nil
@@ -88,26 +102,26 @@ func (t *Target) Set() LaneSet { return t.set }
 
 // join takes the set in force, or writes the first one by compare-and-set: of two adapters that start together one wins.
 func (t *Target) join(ctx context.Context) error {
-	registry, err := openRegistry(ctx, t.js)
-	if err != nil {
+	var err error
+	if t.registry, err = openRegistry(ctx, t.js); err != nil {
 		return err
 	}
 	for {
-		is, revision, err := readSet(ctx, registry, t.o.Name)
+		is, revision, err := readSet(ctx, t.registry, t.o.Name)
 		if err != nil {
 			return err
 		}
 		if is.Lanes > 0 && is.Calls.Equal(t.calls.CachedInfo().Created) {
-			t.set = is
+			t.set, t.revision = is, revision
 			return nil
 		}
-		first, err := t.firstSet(ctx, registry, is)
+		first, err := t.firstSet(ctx, t.registry, is)
 		if err != nil {
 			return err
 		}
-		err = writeSet(ctx, registry, t.o.Name, first, revision)
+		revision, err = writeSet(ctx, t.registry, t.o.Name, first, revision)
 		if !overtaken(err) {
-			t.set = first
+			t.set, t.revision = first, revision
 			return err
 		}
 	}
@@ -121,7 +135,7 @@ func (t *Target) firstSet(ctx context.Context, registry jetstream.KeyValue, was 
 	if err != nil {
 		return was, fmt.Errorf("look at stream %s: %w", Calls, err)
 	}
-	set := LaneSet{Generation: was.Generation + 1, Lanes: t.o.Sessions, From: 1, Calls: info.Created}
+	set := LaneSet{Generation: was.Generation + 1, Lanes: t.o.Sessions, From: 1, Calls: info.Created, Paused: was.Paused}
 	names, err := targetNames(ctx, registry)
 	if err != nil {
 		return set, err
@@ -189,21 +203,22 @@ func readSet(ctx context.Context, registry jetstream.KeyValue, target string) (s
 	return set, entry.Revision(), nil
 }
 
-// writeSet replaces the entry of a known revision, 0 for none. Where another was faster the error is overtaken.
-func writeSet(ctx context.Context, registry jetstream.KeyValue, target string, set LaneSet, revision uint64) error {
+// writeSet replaces the entry of a known revision, 0 for none, and returns the new one. Where another was faster the
+// error is overtaken.
+func writeSet(ctx context.Context, registry jetstream.KeyValue, target string, set LaneSet, revision uint64) (uint64, error) {
 	value, err := json.Marshal(set)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if revision == 0 {
-		_, err = registry.Create(ctx, target, value)
+		revision, err = registry.Create(ctx, target, value)
 	} else {
-		_, err = registry.Update(ctx, target, value, revision)
+		revision, err = registry.Update(ctx, target, value, revision)
 	}
 	if err != nil {
-		return fmt.Errorf("write target %s into the registry: %w", target, err)
+		return 0, fmt.Errorf("write target %s into the registry: %w", target, err)
 	}
-	return nil
+	return revision, nil
 }
 
 // laneName is "<generation>-<number>": a lane of another generation has other lines, so it has another cursor.
@@ -222,21 +237,25 @@ const (
 	pullSize = 100
 )
 
-// consumer makes the lane's consumer; fresh says that it was not there.
-func (t *Target) consumer(ctx context.Context, lane string) (there jetstream.Consumer, fresh bool, err error) {
-	cfg := jetstream.ConsumerConfig{
-		Durable:        consumerName(t.o.Name, lane),
-		FilterSubjects: []string{"calls.*", AgainSubject(t.o.Name, "*")},
+func laneConfig(target, lane string, begin uint64, ackWait time.Duration) jetstream.ConsumerConfig {
+	return jetstream.ConsumerConfig{
+		Durable:        consumerName(target, lane),
+		FilterSubjects: []string{"calls.*", AgainSubject(target, "*")},
 		AckPolicy:      jetstream.AckExplicitPolicy,
-		AckWait:        t.o.AckWait,
+		AckWait:        ackWait,
 		MaxAckPending:  1, // the order of the lane and the number of calls at once, kept by the server
 		MaxDeliver:     -1,
 		DeliverPolicy:  jetstream.DeliverByStartSequencePolicy,
-		OptStartSeq:    max(t.set.From, 1),
+		OptStartSeq:    begin,
 		PriorityPolicy: jetstream.PriorityPolicyPinned,
 		PriorityGroups: []string{priorityGroup},
 		PinnedTTL:      pinnedTTL,
 	}
+}
+
+// consumer makes the lane's consumer; fresh says that it was not there.
+func (t *Target) consumer(ctx context.Context, lane string) (there jetstream.Consumer, fresh bool, err error) {
+	cfg := laneConfig(t.o.Name, lane, t.set.begin(), t.o.AckWait)
 	there, err = t.calls.Consumer(ctx, cfg.Durable)
 	if fresh = errors.Is(err, jetstream.ErrConsumerNotFound); fresh {
 		there, err = t.calls.CreateConsumer(ctx, cfg)
