@@ -24,6 +24,8 @@ type Program struct {
 	Flags   func(*flag.FlagSet)
 	Run     func(context.Context, zerolog.Logger) error
 
+	// Wrong puts what is wrong with the arguments into the user's words; nil: they stay as they are.
+	Wrong func(error) string
 	// Log is where the log and errors go; nil: standard error.
 	Log io.Writer
 	// Context ends where something else than a signal stops the program; nil: nothing does.
@@ -43,7 +45,7 @@ func (p Program) Main(args []string) int {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case err != nil:
-		fmt.Fprintf(p.Log, "%s: %v\n", p.Name, err)
+		fmt.Fprintf(p.Log, "%s: %s\n", p.Name, p.Wrong(err))
 		return 2
 	case *version:
 		fmt.Println(p.Name, p.Version)
@@ -61,6 +63,9 @@ func (p Program) Main(args []string) int {
 func (p *Program) defaults() {
 	if p.Log == nil {
 		p.Log = os.Stderr
+	}
+	if p.Wrong == nil {
+		p.Wrong = error.Error
 	}
 	if p.Context == nil {
 		p.Context = context.Background()

@@ -93,6 +93,7 @@ func TestMainSpeaksTheLanguageThatIsAskedFor(t *testing.T) {
 		{"dead --lang ru show x", 2, "нужен номер отвергнутого события"},
 		{"dead list 1 2 --lang ru", 2, "лишнее слово: 2"},
 		{"targets forget --lang ru", 2, "нужно: forget ИМЯ"},
+		{"up --lang ru --bogus", 2, "callbus up: нет такого флага: -bogus"},
 		{"service install --lang ru --bogus", 2, "callbus service install: нет такого флага: -bogus"},
 		{"service reinstall", 2, "want install, remove or status"},
 	} {

@@ -54,11 +54,20 @@ func (t *tracing) tell(ctx context.Context, nc *nats.Conn) error {
 		return err
 	}
 	if len(lives) == 0 {
-		return errors.New(t.tongue.Sayf("nothing of %s %s. Further back: --since 7d; if a phone was refused, callbus doctor says so",
-			"%s: %s ничего нет. Искать дальше в прошлом: --since 7d; если телефон получил отказ, об этом скажет callbus doctor",
-			word, t.tongue.Last(back)))
+		return t.nothing(word, back)
 	}
 	return trace.Tell(os.Stdout, *t.tongue, lives, trace.Around{Word: word, Stopped: t.stopped, Away: t.away(ctx, lives)})
+}
+
+// farBack is how far back somebody is sent who looked in vain.
+const farBack = config.Span(7 * config.Day)
+
+func (t *tracing) nothing(word string, back time.Duration) error {
+	text := t.tongue.Sayf("nothing of %s %s.", "%s: %s ничего нет.", word, t.tongue.Last(back))
+	if back < time.Duration(farBack) {
+		text += t.tongue.Sayf(" Further back: --since %v.", " Искать дальше в прошлом: --since %v.", farBack)
+	}
+	return errors.New(text + t.tongue.Say(" If a phone was refused, callbus doctor says so", " Если телефон получил отказ, об этом скажет callbus doctor"))
 }
 
 // away asks the adapter why a target takes nothing, where an event waits: a try that failed is not recorded before the end.

@@ -46,6 +46,7 @@ type office struct {
 func up(args []string) int {
 	var o office
 	p := program.Program{Name: "callbus up", Version: Version, Env: "CALLBUS", Flags: o.flags, Run: o.run}
+	p.Wrong = func(err error) string { return o.tongue.Wrong(err) }
 	if managed() {
 		return underManager(p, args)
 	}

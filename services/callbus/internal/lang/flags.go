@@ -60,7 +60,7 @@ var flags = map[string]string{
 	"user that Callbus runs as (Linux); default the owner of the file's folder, or callbus where that is root": "пользователь, под которым работает Callbus (Linux); без флага владелец папки файла или callbus, если это root",
 
 	"`FORMAT` of the log: auto (text on a terminal, else json), text or json":                                                       "`ВИД` журнала: auto (в терминале text, иначе json), text или json",
-	"least `LEVEL` that is logged: trace, debug, info, warn or error":                                                               "с какого `УРОВНЯ` писать в журнал: trace, debug, info, warn или error",
+	"least `LEVEL` that is logged: trace, debug, info, warn or error":                                                               "самый низкий `УРОВЕНЬ`, который пишется в журнал: trace, debug, info, warn или error",
 	"print the version and stop":                                                                                                    "показать версию и завершиться",
 	"address of the stand-in":                                                                                                       "адрес заглушки 1С",
 	"user that is asked for; empty: nobody":                                                                                         "какого пользователя спрашивать; пусто — никакого",
