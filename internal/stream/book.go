@@ -65,7 +65,9 @@ const (
 type SeenToken struct {
 	Kind  string    `json:"kind"`           // own, shared or none
 	ID    string    `json:"id,omitempty"`   // whose it is; of an own one
+	Made  time.Time `json:"made,omitzero"`  // when its secret was made
 	Until time.Time `json:"until,omitzero"` // when it ends, because its secret was rotated
+	Old   bool      `json:"old,omitempty"`  // its secret was rotated; the book does not have it, Outdated finds it out
 	Since time.Time `json:"since"`          // when it came first with this event
 }
 
@@ -74,7 +76,38 @@ func (t *SeenToken) Same(other *SeenToken) bool {
 	if t == nil || other == nil {
 		return t == other
 	}
-	return t.Kind == other.Kind && t.ID == other.ID && t.Until.Equal(other.Until)
+	return t.Kind == other.Kind && t.ID == other.ID && t.Made.Equal(other.Made) && t.Until.Equal(other.Until)
+}
+
+// Outdated marks the tokens whose secret was rotated: that of a phone which has not called since then says nothing of it, but
+// another phone's does, of the same secret or of a newer one.
+func Outdated(phones []KnownPhone) []KnownPhone {
+	var newest time.Time
+	ends := map[time.Time]time.Time{} // by when the secret was made
+	each := func(do func(*SeenToken)) {
+		for _, p := range phones {
+			for _, seen := range p.Events {
+				if seen.Token != nil && seen.Token.Kind == OwnToken {
+					do(seen.Token)
+				}
+			}
+		}
+	}
+	each(func(t *SeenToken) {
+		if t.Made.After(newest) {
+			newest = t.Made
+		}
+		if end := ends[t.Made.UTC()]; !t.Until.IsZero() && (end.IsZero() || t.Until.Before(end)) { // another rotation may end it sooner
+			ends[t.Made.UTC()] = t.Until
+		}
+	})
+	each(func(t *SeenToken) {
+		if end := ends[t.Made.UTC()]; !t.Made.IsZero() && !end.IsZero() {
+			t.Until = end
+		}
+		t.Old = !t.Until.IsZero() || !t.Made.IsZero() && t.Made.Before(newest)
+	})
+	return phones
 }
 
 // Tokens are those that the phone's URLs have, and the events that come with each.

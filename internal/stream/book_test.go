@@ -171,6 +171,34 @@ func TestAPhoneHasTheTokensOfItsURLs(t *testing.T) {
 	}
 }
 
+// A phone that has not called since a rotation cannot have told of it.
+func TestThePhonesTellOfARotationForEachOther(t *testing.T) {
+	first, second := monday.AddDate(0, -6, 0), monday.AddDate(0, 0, -1)
+	end := monday.AddDate(0, 0, 13)
+	phone := func(made, until time.Time) stream.KnownPhone {
+		return stream.KnownPhone{Events: map[call.EventType]stream.SeenEvent{
+			call.Incoming: {Count: 1, Last: monday, Token: &stream.SeenToken{Kind: "own", Made: made, Until: until, Since: monday}}}}
+	}
+	none := time.Time{}
+	for name, c := range map[string]struct {
+		phones []stream.KnownPhone
+		want   string // of the first one
+	}{
+		"nobody has called since":           {[]stream.KnownPhone{phone(first, none), phone(first, none)}, "false 0001-01-01"},
+		"one that has the same has":         {[]stream.KnownPhone{phone(first, none), phone(first, end)}, "true 2026-12-06"},
+		"one that has the new one has":      {[]stream.KnownPhone{phone(first, none), phone(second, none)}, "true 0001-01-01"},
+		"it has the new one itself":         {[]stream.KnownPhone{phone(second, none), phone(first, end)}, "false 0001-01-01"},
+		"its secret does not say how old":   {[]stream.KnownPhone{phone(none, none), phone(second, none)}, "false 0001-01-01"},
+		"of two such secrets one has ended": {[]stream.KnownPhone{phone(none, none), phone(none, end)}, "false 0001-01-01"},
+		"another rotation ends it sooner":   {[]stream.KnownPhone{phone(first, end), phone(first, monday)}, "true 2026-11-23"},
+	} {
+		got := stream.Outdated(c.phones)[0].Tokens()[0]
+		if is := fmt.Sprint(got.Old, " ", got.Until.Format(time.DateOnly)); is != c.want {
+			t.Errorf("%s: got %s, want %s", name, is, c.want)
+		}
+	}
+}
+
 func TestForeignEntriesAreReadOver(t *testing.T) {
 	book, kv := openBook(t)
 	for _, key := range []string{"001565aabb01", "x"} {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 	"github.com/callbus/callbus/internal/lifecycle"
 	"github.com/callbus/callbus/internal/stream"
 	"github.com/callbus/callbus/services/callbus/internal/doctor"
+	"github.com/callbus/callbus/services/ingest"
 )
 
 // Exit codes of the doctor, for monitoring.
@@ -68,6 +71,7 @@ func examine(args []string) int {
 func (x *examination) work(ctx context.Context) (code int, err error) {
 	seen := doctor.Seen{Now: time.Now(), NATS: x.url}
 	seen.Since = seen.Now.Add(-*x.since)
+	seen.Files = x.broken()
 	if err := x.findKey(); err != nil {
 		return 0, err
 	}
@@ -90,6 +94,39 @@ func (x *examination) work(ctx context.Context) (code int, err error) {
 		return 0, err
 	}
 	return x.say(seen, told)
+}
+
+// broken are the files that the file of --config names and that cannot be read. One that is for another user's eyes only is none,
+// nor one that is looked for in another folder than callbus up does.
+func (x *examination) broken() (list []doctor.File) {
+	var up office
+	settings := up.fileFlags()
+	path := x.fs.Lookup("config").Value.String()
+	if path == "" || config.Parse(settings, []string{"--config", path}, "CALLBUS") != nil { // it has been read once already
+		return nil
+	}
+	try := func(flag, path string, err error) {
+		elsewhere := errors.Is(err, fs.ErrNotExist) && !filepath.IsAbs(path)
+		if path != "" && err != nil && !elsewhere && !errors.Is(err, fs.ErrPermission) {
+			list = append(list, doctor.File{Flag: flag, Path: path, Err: err})
+		}
+	}
+	passwords, err := up.adapter.PasswordFiles()
+	if up.adapter.Targets != "" {
+		try("targets", up.adapter.Targets, err)
+	}
+	for _, path := range passwords {
+		_, err := config.ReadSecretFile(path)
+		try("onec-password-file", path, err)
+	}
+	a := up.ingest.Access
+	_, err = ingest.ReadTokenSecrets(a.TokenSecret)
+	try("token-secret", a.TokenSecret, err)
+	_, err = ingest.ReadSharedToken(a.SharedToken)
+	try("shared-token-file", a.SharedToken, err)
+	_, err = ingest.ReadPhones(a.Phones)
+	try("phones", a.Phones, err)
+	return list
 }
 
 // ready reports whether a Callbus says that all is well with it: then its NATS is only not open to us.

@@ -115,8 +115,10 @@ func tokenWord(t stream.PhoneToken, l lang.Lang, now time.Time) string {
 		return l.Say("none", "нет")
 	case t.Kind == stream.SharedToken:
 		return l.Say("shared", "общий")
-	case t.Until.IsZero():
+	case !t.Old:
 		return l.Say("own", "свой")
+	case t.Until.IsZero():
+		return l.Say("old", "старый")
 	case now.Before(t.Until):
 		return l.Sayf("old, until %s", "старый, до %s", day(t.Until))
 	}

@@ -70,7 +70,7 @@ func (b *book) see(e call.Event, by access.Caller) {
 func shown(e call.Event, by access.Caller) stream.KnownPhone {
 	seen := stream.SeenEvent{Count: 1, Last: e.Time, Unfilled: dialect.Unfilled(e.Raw)}
 	if by.Token != access.NotAsked {
-		seen.Token = &stream.SeenToken{Kind: string(by.Token), Until: by.Expires, Since: e.Time}
+		seen.Token = &stream.SeenToken{Kind: string(by.Token), Made: by.Made, Until: by.Expires, Since: e.Time}
 	}
 	if by.Token == access.Own {
 		seen.Token.ID = by.ID

@@ -85,13 +85,13 @@ func TestNewsIsWrittenInTheNextRoundAndRepeatsTwiceAMinute(t *testing.T) {
 }
 
 func TestTheBookSaysWhichTokenAPhoneHasAndNeverTheTokenItself(t *testing.T) {
-	until := time.Now().Add(time.Hour)
+	made, until := time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
 	for want, by := range map[stream.SeenToken]access.Caller{
 		{}:                        {},
 		{Kind: "none"}:            {Token: access.None},
 		{Kind: "shared"}:          {Token: access.Shared, ID: access.SharedID},
 		{Kind: "own", ID: "hall"}: {Token: access.Own, ID: "hall"},
-		{Kind: "own", ID: "001565aabb01", Until: until}: {Token: access.Own, ID: "001565aabb01", Expires: until},
+		{Kind: "own", ID: "001565aabb01", Made: made, Until: until}: {Token: access.Own, ID: "001565aabb01", Made: made, Expires: until},
 	} {
 		e := ring(1)
 		got := shown(e, by).Events[call.Incoming].Token

@@ -132,7 +132,7 @@ func (s *Seen) Collect(ctx context.Context, nc *nats.Conn) error {
 	return err
 }
 
-// KnownPhones reads the phone book; where no ingest has made one yet, it is empty.
+// KnownPhones reads the phone book, and marks old tokens; where no ingest has made one yet, it is empty.
 func KnownPhones(ctx context.Context, nc *nats.Conn) ([]stream.KnownPhone, error) {
 	book, err := stream.OpenPhoneBook(ctx, nc)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
@@ -141,7 +141,8 @@ func KnownPhones(ctx context.Context, nc *nats.Conn) ([]stream.KnownPhone, error
 	if err != nil {
 		return nil, err
 	}
-	return book.All(ctx)
+	all, err := book.All(ctx)
+	return stream.Outdated(all), err
 }
 
 // Told is an event of a line, and what 1C said to it.

@@ -58,6 +58,7 @@ type Seen struct {
 	Rejected []stream.Rejection
 	Dead     []stream.DeadLetter
 	Admins   []Admin
+	Files    []File // that cannot be read, of those that a file of settings names
 }
 
 // Admin is what a process says on its admin port.
@@ -81,7 +82,7 @@ type exam struct {
 func Examine(s Seen, l lang.Lang) (all []Finding) {
 	x := exam{Seen: s, Lang: l, taken: s.Calls}
 	x.Calls = slices.DeleteFunc(slices.Clone(s.Calls), func(e call.Event) bool { return e.Phone.Trial() })
-	for _, look := range []func() []Finding{x.process, x.store, x.clocks, x.targets, x.dead, x.door, x.tokens, x.phones, x.shared} {
+	for _, look := range []func() []Finding{x.process, x.files, x.store, x.clocks, x.targets, x.dead, x.door, x.tokens, x.phones, x.shared} {
 		all = append(all, look()...)
 	}
 	slices.SortStableFunc(all, func(a, b Finding) int { return cmp.Compare(rank[a.Level], rank[b.Level]) })

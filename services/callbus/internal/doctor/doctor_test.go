@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/callbus/callbus/internal/call"
+	"github.com/callbus/callbus/internal/config"
 	number "github.com/callbus/callbus/internal/phone"
 	"github.com/callbus/callbus/internal/stream"
 	"github.com/callbus/callbus/internal/verdict"
@@ -170,6 +172,10 @@ func TestEachFaultIsNamedAndNothingElse(t *testing.T) {
 		{"a certificate that ends", func(s *Seen) { s.Admins[0].Certificate = now.AddDate(0, 0, 10) }, "certificate"},
 		{"a certificate that has ended", func(s *Seen) { s.Admins[0].Certificate = now.AddDate(0, 0, -10) }, "certificate"},
 
+		{"a password of Notepad", func(s *Seen) {
+			s.Files = []File{{"onec-password-file", "/etc/callbus/password.txt", fmt.Errorf("read the secret: %w", config.ErrNotUTF8)}}
+		}, "file-not-utf8"},
+		{"a list of phones with a mistake", func(s *Seen) { s.Files = []File{{"phones", "phones.csv", errors.New("line 3: mac")}} }, "file-broken"},
 		{"1C is away", func(s *Seen) {
 			s.Admins[0].Away["main"] = "nobody listens at this address"
 			s.Store.Targets[0] = stream.Progress{Target: "main", Waiting: 70, Oldest: ago(time.Hour)}

@@ -53,7 +53,10 @@ func PrintLine(w io.Writer, line call.Line, told []Told, l lang.Lang) {
 		if remote == "" {
 			remote = t.Remote.URI
 		}
-		fmt.Fprintf(w, "  %s  %-11s %-16s %s\n", t.Time.Local().Format(time.DateTime), t.Type, remote, t.answer(l))
+		if t.Phone.Trial() {
+			remote += " (callbus send)"
+		}
+		fmt.Fprintf(w, "  %s  %-11s %-16s %s\n", t.Time.Local().Format(time.DateTime), l.Event(t.Type), remote, t.answer(l))
 	}
 }
 

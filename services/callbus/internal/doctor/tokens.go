@@ -29,7 +29,7 @@ func (x exam) tokens() (all []Finding) {
 		shown := p.Tokens()
 		for _, t := range shown {
 			switch b := (bearer{p, t, len(shown) > 1}); {
-			case !t.Until.IsZero():
+			case t.Old:
 				old[t.Until] = append(old[t.Until], b)
 			case t.Kind == stream.NoToken:
 				without = append(without, b)
@@ -61,6 +61,8 @@ func (x exam) old(until time.Time, all []bearer) Finding {
 		What: x.Sayf("Old tokens, which are not accepted any more from %s on (403): %s", "Старые токены, которые с %s перестанут действовать (403): %s",
 			day(until), x.bearers(all))}
 	switch left := until.Sub(x.Now); {
+	case until.IsZero():
+		f.What = x.Sayf("Old tokens, which will not be accepted any more before long (403): %s", "Старые токены, которые скоро перестанут действовать (403): %s", x.bearers(all))
 	case left <= 0:
 		f.ID, f.Level = "tokens-expired", Fault
 		f.What = x.Sayf("Old tokens, not accepted since %s, their hits are refused (403): %s", "Старые токены не действуют с %s, обращения получают 403: %s", day(until), x.bearers(all))

@@ -25,7 +25,7 @@ func showing(mac string, line call.Line, urls ...string) stream.KnownPhone {
 			if err != nil {
 				panic(err)
 			}
-			seen.Token.Until = now.Add(left)
+			seen.Token.Until, seen.Token.Old = now.Add(left), true
 		}
 		p.Events[call.EventType(w[0])] = seen
 	}

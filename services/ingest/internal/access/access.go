@@ -68,6 +68,7 @@ type Caller struct {
 	Token   Kind
 	ID      string    // the token's id; SharedID; empty where no token was asked for
 	MAC     string    // of the phone that the token was made for, 12 lower-case hex digits, or empty
+	Made    time.Time // when the token's secret was made; zero: not known, or no token of a phone's own
 	Expires time.Time // when the token ends because its secret was rotated; zero: not known to end
 	lines   []call.Line
 	phones  Phones // the others, where the token is no phone's own
@@ -104,12 +105,12 @@ func (g *Guard) identify(token string) (c Caller, from []netip.Prefix, err error
 	case g.opts.Secrets == nil:
 		return Caller{}, nil, ErrToken
 	}
-	id, expires, ok := g.opts.Secrets().verify(token, time.Now())
+	id, secret, ok := g.opts.Secrets().verify(token, time.Now())
 	if !ok {
 		return Caller{}, nil, ErrToken
 	}
 	p := g.phone(id)
-	c = Caller{Token: Own, ID: id, MAC: p.MAC, Expires: expires, lines: p.Lines}
+	c = Caller{Token: Own, ID: id, MAC: p.MAC, Made: secret.Made, Expires: secret.Until, lines: p.Lines}
 	if c.MAC == "" && g.opts.Phones != nil {
 		c.phones = g.opts.Phones()
 	}

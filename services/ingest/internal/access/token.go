@@ -61,19 +61,19 @@ func (m master) mac(id string) string {
 	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:macBytes])
 }
 
-// verify finds the id of a token, and when the token expires. The texts are compared, not what they encode: base64 has
+// verify finds the id of a token, and the secret that it was made with. The texts are compared, not what they encode: base64 has
 // several ways to write the last byte, and only one of them is the token.
-func (s Secrets) verify(token string, now time.Time) (id string, expires time.Time, ok bool) {
+func (s Secrets) verify(token string, now time.Time) (id string, by master, ok bool) {
 	id, mac, _ := strings.Cut(token, ".")
 	if !idForm.MatchString(id) || len(mac) != macChars || id == SharedID {
-		return "", time.Time{}, false
+		return "", master{}, false
 	}
 	for _, m := range s {
 		if same(mac, m.mac(id)) && m.holds(now) {
-			return id, m.Until, true
+			return id, m, true
 		}
 	}
-	return "", time.Time{}, false
+	return "", master{}, false
 }
 
 // made reports whether id and mac were made here, expired or not.

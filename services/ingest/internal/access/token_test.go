@@ -54,8 +54,8 @@ func TestWhatIsNoIDGetsNoToken(t *testing.T) {
 func TestOnlyTheTokenItselfIsTaken(t *testing.T) {
 	s, now := NewSecrets(), time.Now()
 	token, _ := s.Token("hall")
-	if id, expires, ok := s.verify(token, now); id != "hall" || !expires.IsZero() || !ok {
-		t.Fatalf("the token itself: got %q, %v, %v", id, expires, ok)
+	if id, by, ok := s.verify(token, now); id != "hall" || !by.Until.IsZero() || !by.Made.Equal(s[0].Made) || !ok {
+		t.Fatalf("the token itself: got %q, %v, %v", id, by.Until, ok)
 	}
 	stranger, _ := NewSecrets().Token("hall")
 	// The last character holds 4 bits that no byte needs: three other characters decode to the same bytes.
@@ -108,8 +108,8 @@ func TestARotatedSecretHoldsForItsGrace(t *testing.T) {
 			t.Fatal("the new secret makes the old token")
 		}
 		holds := func(token string) (bool, time.Time) {
-			_, expires, ok := s.verify(token, time.Now())
-			return ok, expires
+			_, by, ok := s.verify(token, time.Now())
+			return ok, by.Until
 		}
 		if ok, expires := holds(old); !ok || !expires.Equal(start.Add(14*24*time.Hour)) {
 			t.Errorf("the old token: %v until %v", ok, expires)
