@@ -77,7 +77,7 @@ func (q Inquiry) Examine(ctx context.Context) (all []Checked, err error) {
 		if err != nil {
 			return nil, err
 		}
-		x := exam{Inquiry: q, target: t, client: client, checked: Checked{Target: t.Name, URL: t.URL}}
+		x := exam{Inquiry: q, target: t, client: client, checked: Checked{Target: t.Name, URL: client.Shown()}}
 		x.run(ctx)
 		client.Close()
 		all = append(all, x.checked)
@@ -109,6 +109,9 @@ func (x *exam) run(ctx context.Context) {
 // steps are those that this target has.
 func (x *exam) steps() []Step {
 	all := []Step{DNS, TCP, TLS, HTTP, Session, WSDL, Service, Mapping, Trial}
+	if x.target.Protocol == ProtocolHTTP {
+		all = []Step{DNS, TCP, TLS, Mapping, Trial} // any request may be an event to it, so nothing is asked
+	}
 	return slices.DeleteFunc(all, func(s Step) bool {
 		return s == TLS && !strings.HasPrefix(strings.ToLower(x.target.URL), "https:") || s == Trial && x.Call == nil
 	})
@@ -150,6 +153,13 @@ func (x *exam) describe(ctx context.Context) error {
 		failed = stepOf(err)
 	}
 	x.plan(plan)
+	if x.target.Protocol == ProtocolHTTP {
+		if err != nil {
+			return x.fail(Mapping, took, err)
+		}
+		x.note(Tried{Mapping, Passed, took, plan.Operation})
+		return nil
+	}
 	for _, s := range []struct {
 		step  Step
 		found string

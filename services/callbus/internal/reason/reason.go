@@ -59,6 +59,10 @@ var russian = strings.NewReplacer(
 	"1C failed", "сбой в 1С",
 	"the call is too large for the web server", "вызов слишком велик для веб-сервера",
 	"not an answer of 1C", "ответ не похож на ответ 1С",
+	"the receiver wants to be asked again", "получатель просит повторить позже",
+	"the receiver refuses the event", "получатель отверг событие",
+	"the receiver failed", "сбой у получателя",
+	"none of the statuses that were expected", "статус ответа не из ожидаемых",
 	"; 1C may have processed the call", "; возможно, 1С вызов обработала",
 
 	", SOAP Fault)", ", ошибка SOAP)",

@@ -55,7 +55,7 @@ func New(config Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := transport.Options{User: config.User, Password: config.Password}
+	options := transport.Options{User: config.User, Password: config.Password, Bearer: config.Bearer}
 	c := &Client{config: config, address: address, mapping: words, hook: hook, reads: transport.New(options)}
 	options.MaxConns = config.Sessions
 	c.calls = transport.New(options)
@@ -218,9 +218,13 @@ func (c *Client) Alive(ctx context.Context) error {
 	return err
 }
 
+// password is what the target knows us by: the user's, or the token.
 func (c *Client) password() string {
-	if c.config.Password == nil {
-		return ""
+	switch {
+	case c.config.Bearer != nil:
+		return c.config.Bearer()
+	case c.config.Password != nil:
+		return c.config.Password()
 	}
-	return c.config.Password()
+	return ""
 }

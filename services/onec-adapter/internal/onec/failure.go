@@ -71,6 +71,7 @@ type evidence struct {
 	status  int
 	answer  soap.Answer
 	hint    string // where a redirect points
+	http    bool   // the target's protocol is http
 	reading bool   // it was the WSDL that was asked for, not a call
 	err     error
 }
@@ -78,6 +79,7 @@ type evidence struct {
 // row is one line of the table. What is left out fits everything.
 type row struct {
 	label    string
+	http     bool // of protocol http only
 	causes   []cause
 	statuses [2]int // from, to
 	kinds    []soap.Kind
@@ -157,9 +159,15 @@ var failures = []row{
 	// What is left: 2xx, 400, 500 and rare 4xx, told apart by the body.
 	{label: "fault", kinds: bySOAP, blame: verdict.Message, means: "1C refused"},
 	{label: "exception", statuses: [2]int{400, 499}, kinds: byPlatform, blame: verdict.Message, means: "1C refused"},
+	// Of a target that is no 1C the status is all that can be understood. A 500 may be this event's, or nobody's.
+	{label: "later", http: true, statuses: [2]int{408, 408}, means: "the receiver wants to be asked again"},
+	{label: "later", http: true, statuses: [2]int{425, 425}, means: "the receiver wants to be asked again"},
+	{label: "refusal", http: true, statuses: [2]int{400, 499}, blame: verdict.Message, means: "the receiver refuses the event"},
+	{label: "failure", http: true, statuses: [2]int{500, 500}, blame: verdict.Unclear, unsure: true, means: "the receiver failed"},
 	{label: "page", kinds: byPage, means: "a web page instead of an answer"},
 	{label: "exception", kinds: byPlatform, blame: verdict.Unclear, means: "1C failed"},
 	{label: "unexpected", statuses: [2]int{413, 414}, blame: verdict.Message, means: "the call is too large for the web server"},
+	{label: "status", http: true, statuses: [2]int{200, 299}, blame: verdict.Unclear, unsure: true, means: "none of the statuses that were expected"},
 	{label: "unexpected", blame: verdict.Unclear, unsure: true, means: "not an answer of 1C"},
 }
 
@@ -188,6 +196,9 @@ func (r row) fits(e evidence) bool {
 	if len(r.causes) > 0 || e.cause != answered {
 		return slices.Contains(r.causes, e.cause)
 	}
+	if r.http && !e.http {
+		return false
+	}
 	if r.statuses[0] > 0 && (e.status < r.statuses[0] || e.status > r.statuses[1]) {
 		return false
 	}
@@ -205,6 +216,7 @@ func containsAny(text string, parts []string) bool {
 // failure makes the error. Where only the WSDL was asked for, nothing of the event was sent, so the failure is certain
 // and the target's, whatever the row says.
 func (c *Client) failure(e evidence) *Failure {
+	e.http = c.hook != nil
 	r := judge(e)
 	f := &Failure{Label: r.label, status: e.status, blame: r.blame, unsure: r.unsure, down: r.down, err: e.err}
 	f.Why = c.redact(why(r, e))

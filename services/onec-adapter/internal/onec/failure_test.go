@@ -172,6 +172,9 @@ func TestEveryRowOfTheTableIsReached(t *testing.T) {
 			mark(evidence{cause: answered, status: status, answer: soap.ReadAnswer(body)})
 		}
 	}
+	for _, tt := range hookAnswers {
+		mark(evidence{cause: answered, status: tt.status, answer: soap.ReadAnswer([]byte(tt.body)), http: true})
+	}
 	for _, r := range failures {
 		if !reached[fmt.Sprintf("%+v", r)] {
 			t.Errorf("no claim reaches the row %+v", r)

@@ -2,10 +2,6 @@ package onec
 
 import (
 	"context"
-	"crypto/tls"
-	"net"
-	"net/url"
-	"time"
 
 	"github.com/callbus/callbus/internal/call"
 	"github.com/callbus/callbus/services/onec-adapter/internal/soap"
@@ -49,22 +45,10 @@ func hookLines(h *webhook.Hook) []string {
 // reach connects, with TLS where the URL says so, and says nothing: that is all that proves without an effect that a
 // webhook lives. A GET or even an OPTIONS may be an event to it.
 func (c *Client) reach(ctx context.Context) error {
-	u, err := url.Parse(c.hook.Server())
-	if err != nil {
-		return err
+	for _, hop := range transport.Reach(ctx, c.hook.Server()) {
+		if hop.Err != nil {
+			return c.failure(evidence{cause: causeOf(hop.Err), err: hop.Err})
+		}
 	}
-	port := u.Port()
-	if port == "" {
-		port = u.Scheme // both are names of services
-	}
-	var dial func(context.Context, string, string) (net.Conn, error) = (&net.Dialer{Timeout: aliveTimeout}).DialContext
-	if u.Scheme == "https" {
-		dial = (&tls.Dialer{Config: &tls.Config{MinVersion: tls.VersionTLS12}}).DialContext
-	}
-	conn, err := dial(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
-	if err != nil {
-		return c.failure(evidence{cause: causeOf(&transport.Error{Err: err}), err: err})
-	}
-	_ = conn.SetDeadline(time.Now())
-	return conn.Close()
+	return nil
 }

@@ -27,3 +27,6 @@ func (p Plan) values(told *mapping.Told) map[string]string {
 	}
 	return values
 }
+
+// Shown is as much of the target's URL as may be shown: without a query, and of a webhook the server only.
+func (c *Client) Shown() string { return c.address.shown }

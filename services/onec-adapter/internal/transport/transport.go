@@ -31,6 +31,8 @@ type Options struct {
 	User string
 	// Password is asked for each request, so that no copy of it is kept that could be printed. Nil is an empty password.
 	Password func() string
+	// Bearer is a token that goes in place of user and password, asked for likewise. Nil: none.
+	Bearer func() string
 	// MaxConns is the most connections at once to the host; 0 means no limit.
 	MaxConns int
 }
@@ -115,6 +117,10 @@ func (c *Client) Do(ctx context.Context, r Request) (Reply, error) {
 // authorise sends Basic at once: 1C answers a first request without it with 401, which would double every call.
 // SetBasicAuth writes the bytes as they are, UTF-8: what real clients with Cyrillic users send.
 func (c *Client) authorise(request *http.Request) {
+	if c.options.Bearer != nil {
+		request.Header.Set("Authorization", "Bearer "+c.options.Bearer())
+		return
+	}
 	if c.options.User == "" {
 		return
 	}
