@@ -60,6 +60,10 @@ func (d *letters) list(ctx context.Context, nc *nats.Conn) error {
 		n++
 		fmt.Println(letterLine(l, *d.tongue))
 	})
+	if errors.Is(err, stream.ErrNoEndings) {
+		fmt.Println(d.tongue.Say("no dead letters: nothing has gone to 1C yet", "отвергнутых событий нет: в 1С ещё ничего не передавалось"))
+		return nil
+	}
 	if err == nil && n == 0 {
 		fmt.Println(d.tongue.Say("no dead letters", "отвергнутых событий нет"))
 	}
