@@ -51,20 +51,18 @@ func newProvisioning(out, notes io.Writer) *provisioning {
 }
 
 func provisionPhones(args []string) int {
-	vendor, flags := shift(args)
-	return newProvisioning(os.Stdout, os.Stderr).run(vendor, flags)
+	return newProvisioning(os.Stdout, os.Stderr).run(args)
 }
 
-// run parses the flags behind the vendor, works, and returns the exit code.
-func (p *provisioning) run(vendor string, flags []string) int {
-	if strings.HasPrefix(vendor, "-") {
-		vendor, flags = "", append([]string{vendor}, flags...)
-	}
-	switch err := config.Parse(p.fs, flags, "CALLBUS"); {
+// run parses the vendor and flags, works, and returns the exit code.
+func (p *provisioning) run(args []string) int {
+	var up office
+	vendor, err := oneWord(p.fs, args, up.fileFlags())
+	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case err != nil:
-		return p.fail(2, err)
+		return p.fail(2, errors.New(p.lang.Wrong(err)))
 	case vendor == "list":
 		p.list()
 		return 0
@@ -73,10 +71,30 @@ func (p *provisioning) run(vendor string, flags []string) int {
 	if v == nil {
 		return p.fail(2, fmt.Errorf(p.lang.Say("want a vendor, one of %s; or list", "нужен производитель, один из: %s; или list"), vendorNames()))
 	}
+	if p.url == "" && named(p.fs, "config") {
+		p.url = reach(up.ingest.HTTP)
+		p.note("phones reach Callbus at %s, after the file of --config and an address of this machine; another: --url", "телефоны обращаются к Callbus по адресу %s: порт из файла --config, адрес этой машины; другой: --url", p.url)
+	}
 	if err := p.work(v); err != nil {
 		return p.fail(1, err)
 	}
 	return 0
+}
+
+// oneWord parses flags and the one word that a command takes among them. The file may be that of callbus up.
+func oneWord(fs *flag.FlagSet, args []string, up *flag.FlagSet) (string, error) {
+	words, err := config.ParseWords(fs, args, "CALLBUS", up)
+	if err == nil && len(words) > 1 {
+		err = fmt.Errorf("unexpected argument: %s", strings.Join(words[1:], " "))
+	}
+	word, _ := shift(words)
+	return word, err
+}
+
+// named reports whether a flag was given, or a variable or line of a file in its place.
+func named(fs *flag.FlagSet, name string) (is bool) {
+	fs.Visit(func(f *flag.Flag) { is = is || f.Name == name })
+	return is
 }
 
 func (p *provisioning) fail(code int, err error) int {
@@ -244,14 +262,14 @@ func (p *provisioning) tokens(named bool) (func(id string) (string, error), erro
 	}
 	switch {
 	case len(secrets) > 0 && named:
-		p.note("tokens: each phone has its own, made with %s", "ключи: у каждого телефона свой, сделан по %s", path)
+		p.note("tokens: each phone has its own, made with %s", "токены: у каждого телефона свой, сделан по %s", path)
 	case shared != "":
-		p.note("token: one for all phones, from %s", "ключ: один на все телефоны, из %s", p.shared)
+		p.note("token: one for all phones, from %s", "токен: один на все телефоны, из %s", p.shared)
 	case len(secrets) > 0:
 		p.note("no token is in this file: it is for all phones, and each has its own. Callbus will answer 401 where it asks for tokens: name the phones with --phone or --phones",
-			"ключа в файле нет: он для всех телефонов, а ключ у каждого свой. Если Callbus требует ключи, он ответит 401: назовите телефоны через --phone или --phones")
+			"токена в файле нет: он для всех телефонов, а токен у каждого свой. Если Callbus требует токены, он ответит 401: назовите телефоны через --phone или --phones")
 	default:
-		p.note("no tokens: there is no %s (callbus token new)", "без ключей: файла %s нет (callbus token new)", path)
+		p.note("no tokens: there is no %s (callbus token new)", "без токенов: файла %s нет (callbus token new)", path)
 	}
 	return func(id string) (string, error) {
 		if len(secrets) > 0 && id != "" {
@@ -360,10 +378,10 @@ func writeFile(path, content string, secret bool) error {
 func (p *provisioning) tell(v *provision.Vendor, o provision.Office, sets []set) {
 	if !p.print {
 		p.note("A phone has one provisioning server: merge these keys into the file that it gets already, or it loses its account.",
-			"Сервер настройки у телефона один: добавьте эти ключи в файл, который телефон уже получает, иначе он потеряет свою учётную запись.")
+			"Сервер настройки у телефона один: добавьте эти параметры в файл, который телефон уже получает, иначе он потеряет свою учётную запись.")
 		if slices.ContainsFunc(sets, func(s set) bool { return s.phone.Token != "" }) {
 			p.note("The files hold tokens: only you can read them; give your provisioning server the right to.",
-				"В файлах ключи телефонов: читать их можете только вы; дайте это право вашему серверу настройки.")
+				"В файлах токены телефонов: читать их можете только вы; дайте это право вашему серверу настройки.")
 		}
 	}
 	if v.Sure == provision.Guessed {
@@ -419,7 +437,7 @@ func (p *provisioning) list() {
 		if untold := untold(v); untold != "" {
 			fmt.Fprintf(p.out, "             %s: %s\n", p.lang.Say("does not tell", "не сообщает"), untold)
 		}
-		dial := p.lang.Say("allowed by keys of the file", "разрешают ключи файла")
+		dial := p.lang.Say("allowed by keys of the file", "разрешают параметры файла")
 		if !v.Dials() {
 			dial = p.lang.Of(v.Dial)
 		}

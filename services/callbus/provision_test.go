@@ -19,7 +19,7 @@ func provisioned(t *testing.T, dir string, args ...string) (code int, out, notes
 	var o, n bytes.Buffer
 	p := newProvisioning(&o, &n)
 	flags := []string{"--lang", "en", "--data", filepath.Join(dir, "data"), "--out", filepath.Join(dir, "out")}
-	code = p.run(args[0], slices.Concat(flags, args[1:]))
+	code = p.run(slices.Concat(flags, args))
 	return code, o.String(), n.String()
 }
 
@@ -250,5 +250,26 @@ func TestTheListOfVendorsSaysWhatIsAGuessInBothLanguages(t *testing.T) {
 				t.Errorf("%s: want %q in\n%s", lang, part, out)
 			}
 		}
+	}
+}
+
+func TestProvisionTakesWhatTheFileOfCallbusUpSays(t *testing.T) {
+	dir := t.TempDir()
+	phones := put(t, filepath.Join(dir, "phones.csv"), "id,line\n001565aabbcc,101\n")
+	secrets := put(t, filepath.Join(dir, "elsewhere"), known)
+	file := put(t, filepath.Join(dir, "callbus.yaml"), "http: 192.0.2.5:8090\nphones: "+phones+"\ntoken-secret: "+secrets+"\nregion: RU\n")
+	for _, c := range []struct{ args, want []string }{
+		{nil, []string{"http://192.0.2.5:8090/p/001565aabbcc.XDsSDXEFh4MCAxbXiIaVNg/yealink/incoming?", "line=101"}},
+		{[]string{"--url", "http://callbus.office"}, []string{"http://callbus.office/p/001565aabbcc.XDsSDXEFh4MCAxbXiIaVNg/"}},
+	} {
+		code, out, notes := provisioned(t, dir, append([]string{"yealink", "--print", "--config", file}, c.args...)...)
+		for _, part := range c.want {
+			if code != 0 || !strings.Contains(out, part) || strings.Contains(notes, "another: --url") != (c.args == nil) {
+				t.Errorf("%q: exit code %d, %s, want %s in\n%s", c.args, code, notes, part, out)
+			}
+		}
+	}
+	if code, _, notes := provisioned(t, dir, "yealink"); code != 1 || !strings.Contains(notes, "--url is missing") {
+		t.Errorf("without a file: exit code %d, %s", code, notes)
 	}
 }

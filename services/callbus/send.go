@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -46,28 +47,29 @@ func newSending(out, notes io.Writer) *sending {
 }
 
 func send(args []string) int {
-	event, flags := shift(args)
-	return newSending(os.Stdout, os.Stderr).run(event, flags)
+	return newSending(os.Stdout, os.Stderr).run(args)
 }
 
-// run parses the flags behind the event, sends, and returns the exit code. Behind two hyphens stands the other side, and
-// nothing there is a flag: a MicroSIP appends what its caller has made up.
-func (s *sending) run(event string, flags []string) int {
-	if strings.HasPrefix(event, "-") {
-		event, flags = "", append([]string{event}, flags...)
-	}
+// run parses the event and flags, sends, and returns the exit code. Behind two hyphens stands the other side, and nothing there
+// is a flag: a MicroSIP appends what its caller has made up.
+func (s *sending) run(args []string) int {
 	var rest []string
-	end := slices.Index(flags, "--")
+	end := slices.Index(args, "--")
 	if end >= 0 {
-		flags, rest = flags[:end], flags[end+1:]
+		args, rest = args[:end], args[end+1:]
 	}
-	switch err := config.Parse(s.fs, flags, "CALLBUS"); {
+	var up office
+	event, err := oneWord(s.fs, args, up.fileFlags())
+	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case err != nil:
-		return s.fail(err)
+		return s.fail(errors.New(s.lang.Wrong(err)))
 	}
 	if err := s.take(end >= 0, rest); err != nil {
+		return s.fail(err)
+	}
+	if err := s.know(&up); err != nil {
 		return s.fail(err)
 	}
 	hit, err := s.hit(call.EventType(event))
@@ -119,6 +121,60 @@ func (s *sending) take(given bool, rest []string) (err error) {
 	return nil
 }
 
+// know takes from the file of callbus up what was not said: its address, and the phone's token.
+func (s *sending) know(up *office) (err error) {
+	if !named(s.fs, "config") {
+		return nil
+	}
+	if !named(s.fs, "to") {
+		if addr, err := net.ResolveTCPAddr("tcp", up.ingest.HTTP); err == nil {
+			s.to = "http://" + net.JoinHostPort(boundTo(addr, localhost), port(addr))
+		}
+	}
+	if s.token != "" {
+		return nil
+	}
+	a := up.ingest.Access
+	if a.TokenSecret != "" {
+		id, err := s.id(a.Phones)
+		if id == "" || err != nil {
+			return err
+		}
+		secrets, err := ingest.ReadTokenSecrets(a.TokenSecret)
+		if err == nil {
+			s.token, err = secrets.Token(id)
+		}
+		return err
+	}
+	if a.SharedToken != "" {
+		s.token, err = ingest.ReadSharedToken(a.SharedToken)
+	}
+	return err
+}
+
+// id is whose token it is: of the phone that phones.csv has with this MAC or, alone of all, with this line; else the MAC.
+func (s *sending) id(phones string) (id string, err error) {
+	asked, _ := ingest.NewPhone(s.mac, "") // what is wrong with it is said later
+	if phones == "" {
+		return asked.MAC, nil
+	}
+	all, err := ingest.ReadPhones(phones)
+	if err != nil {
+		return "", err
+	}
+	for _, p := range all {
+		switch {
+		case asked.MAC != "" && p.MAC == asked.MAC:
+			return p.ID, nil
+		case asked.MAC == "" && slices.Contains(p.Lines, call.Line(s.line)) && id != "":
+			return "", errors.New(s.lang.Sayf("several phones have line %s: which one? --mac", "линия %s у нескольких телефонов: какой из них? --mac", s.line))
+		case asked.MAC == "" && slices.Contains(p.Lines, call.Line(s.line)):
+			id = p.ID
+		}
+	}
+	return cmp.Or(id, asked.MAC), nil
+}
+
 // readToken reads a file of callbus provision, or one with a token alone.
 func readToken(path string) (string, error) {
 	text, err := config.ReadSecretFile(path)
@@ -139,7 +195,7 @@ func (s *sending) hit(is call.EventType) (h provision.Hit, err error) {
 		return h, fmt.Errorf(s.lang.Say("--vendor: want one of phone %s", "--vendor: нужен один из: phone %s"), vendorNames())
 	}
 	if !slices.Contains(vendor.Tells(), is) {
-		return h, fmt.Errorf(s.lang.Say("%q: what does the phone tell? One of %s, before the flags", "%q: о чём сообщает телефон? Одно из: %s, до флагов"),
+		return h, fmt.Errorf(s.lang.Say("%q: what does the phone tell? One of %s", "%q: о чём сообщает телефон? Одно из: %s"),
 			string(is), tells(vendor))
 	}
 	if s.line == "" {

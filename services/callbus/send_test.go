@@ -33,7 +33,7 @@ func TestSendSaysWhatWentOutAndWhatTheAnswerMeans(t *testing.T) {
 	} {
 		var out, notes bytes.Buffer
 		s := newSending(&out, &notes)
-		code := s.run(c.args[0], append([]string{"--lang", "en", "--to", door.URL}, c.args[1:]...))
+		code := s.run(append([]string{"--lang", "en", "--to", door.URL}, c.args...))
 		if code != c.code || notes.Len() > 0 {
 			t.Errorf("%q: exit code %d, %s", c.args, code, &notes)
 		}
@@ -66,7 +66,7 @@ func TestWhatStandsBehindTwoHyphensIsTheOtherSideWhateverItSays(t *testing.T) {
 	} {
 		var out, notes bytes.Buffer
 		args := append([]string{"--to", door.URL, "--vendor", "microsip", "--line=101", "--token-file", file, "--"}, c.rest...)
-		if code := newSending(&out, &notes).run("incoming", args); code != 0 || got != "/p/hall.secret/microsip/incoming "+c.want {
+		if code := newSending(&out, &notes).run(append([]string{"incoming"}, args...)); code != 0 || got != "/p/hall.secret/microsip/incoming "+c.want {
 			t.Errorf("%q: exit code %d, %s, got %q", c.rest, code, &notes, got)
 		}
 		if agent != "callbus microsip" {
@@ -90,11 +90,53 @@ func TestSendRefusesWhatNoPhoneWouldSay(t *testing.T) {
 		"--name: a control character":                        {"incoming", "--line", "1", "--name", "1\nX: y"},
 		"--token: a control character":                       {"incoming", "--line", "1", "--token", "1\nX"},
 		"one of --remote and what stands behind --":          {"incoming", "--line", "1", "--remote", "1", "--", "2"},
-		"": {"", "--line", "1"},
+		"what does the phone tell?":                          {"--line", "1"},
+		"unexpected argument: 102":                           {"incoming", "--line", "1", "102"},
 	} {
 		var out, notes bytes.Buffer
-		if code := newSending(&out, &notes).run(args[0], append([]string{"--lang", "en"}, args[1:]...)); code != 2 || out.Len() > 0 || !strings.Contains(notes.String(), want) {
+		if code := newSending(&out, &notes).run(append([]string{"--lang", "en"}, args...)); code != 2 || out.Len() > 0 || !strings.Contains(notes.String(), want) {
 			t.Errorf("%q: exit code %d, %q, want %q in %q", args, code, &out, want, &notes)
+		}
+	}
+}
+
+// What callbus.yaml says need not be said again.
+func TestSendTakesWhatTheFileOfCallbusUpSays(t *testing.T) {
+	var got string
+	door := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.URL.Path }))
+	defer door.Close()
+	dir := t.TempDir()
+	secrets := put(t, filepath.Join(dir, "phones.secret"), known)
+	shared := put(t, filepath.Join(dir, "shared"), "abcdefgh12345678\n")
+	phones := put(t, filepath.Join(dir, "phones.csv"), "id,mac,line\n001565aabbcc,,101\nhall,00:15:65:aa:bb:cd,102 103\n001565aabbce,,103\n")
+	http := "http: " + strings.TrimPrefix(door.URL, "http://") + "\n"
+	own := http + "token-secret: " + secrets + "\nregion: RU\nonec-url: http://127.0.0.1:1/ws\n"
+	bound := own + "phones: " + phones + "\n"
+	for _, c := range []struct {
+		file, want string
+		args       []string
+	}{
+		{http, "/phone/incoming", []string{"--line", "101"}},
+		{own, "/phone/incoming", []string{"--line", "101"}},
+		{own, "/p/001565aabbcc.XDsSDXEFh4MCAxbXiIaVNg/phone/incoming", []string{"--line", "101", "--mac", "00:15:65:AA:BB:CC"}},
+		{own, "/p/other/phone/incoming", []string{"--line", "101", "--mac", "00:15:65:AA:BB:CC", "--token", "other"}},
+		{bound, "/p/001565aabbcc.XDsSDXEFh4MCAxbXiIaVNg/phone/incoming", []string{"--line", "101"}},
+		{bound, "/p/hall.m8sRjo4nq-6yf73mT6R4sw/phone/incoming", []string{"--line", "102"}},
+		{bound, "/p/hall.m8sRjo4nq-6yf73mT6R4sw/phone/incoming", []string{"--line", "103", "--mac", "001565aabbcd"}},
+		{bound, "several phones have line 103: which one? --mac", []string{"--line", "103"}},
+		{http + "shared-token-file: " + shared + "\n", "/p/abcdefgh12345678/phone/incoming", []string{"--line", "101"}},
+		{http + "shared-token-file: " + shared + "x\n", "no such file", []string{"--line", "101"}},
+		{"htpp: 1\n", "unknown setting", []string{"--line", "101"}},
+	} {
+		got = ""
+		var out, notes bytes.Buffer
+		args := append([]string{"--lang", "en", "incoming", "--config", put(t, filepath.Join(dir, "callbus.yaml"), c.file)}, c.args...)
+		code := newSending(&out, &notes).run(args)
+		if code == 0 && got != c.want || code != 0 && !strings.Contains(notes.String(), c.want) {
+			t.Errorf("%q with %q: exit code %d, %s, got %s; want %s", c.file, c.args, code, &notes, got, c.want)
+		}
+		if strings.Contains(out.String()+notes.String(), "XDsSDX") {
+			t.Errorf("the token was shown: %s%s", &out, &notes)
 		}
 	}
 }

@@ -46,6 +46,7 @@ type tokens struct {
 func token(args []string) int {
 	verb, args := shift(args)
 	t := &tokens{fs: flag.NewFlagSet("callbus token "+verb, flag.ContinueOnError), out: os.Stdout, notes: os.Stderr}
+	t.lang = lang.Flag(t.fs)
 	t.fs.StringVar(&t.data, "data", "./data", "folder of callbus up on this machine")
 	t.fs.StringVar(&t.secret, "token-secret", "", "file with the secrets of the phones' tokens; default DATA/"+secretsFile)
 	var work func(ids []string) error
@@ -60,7 +61,7 @@ func token(args []string) int {
 		t.rotateFlags()
 		work = t.rotate
 	default:
-		fmt.Fprintln(os.Stderr, "callbus token: want new ID…, list or rotate")
+		fmt.Fprintln(os.Stderr, "callbus token:", t.lang.Say("want new ID…, list or rotate", "нужно: new ИМЯ…, list или rotate"))
 		return 2
 	}
 	return t.run(args, work)
@@ -69,31 +70,35 @@ func token(args []string) int {
 func (t *tokens) rotateFlags() {
 	t.fs.DurationVar(&t.grace, "grace", defaultGrace, "how long tokens made so far are still taken")
 	t.fs.BoolVar(&t.yes, "yes", false, "do not ask first")
-	t.lang = lang.Flag(t.fs)
 	if term.IsTerminal(int(os.Stdin.Fd())) {
 		t.asker = &setup.Asker{Out: os.Stderr, In: bufio.NewReader(os.Stdin)}
 	}
 }
 
-// run parses the flags behind the ids, works, and returns the exit code.
+// run parses ids and flags, works, and returns the exit code.
 func (t *tokens) run(args []string, work func(ids []string) error) int {
-	n := slices.IndexFunc(args, func(s string) bool { return strings.HasPrefix(s, "-") })
-	if n < 0 {
-		n = len(args)
-	}
-	switch err := config.Parse(t.fs, args[n:], "CALLBUS", new(office).fileFlags()); {
+	ids, err := config.ParseWords(t.fs, args, "CALLBUS", new(office).fileFlags())
+	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case err != nil:
-		return t.fail(2, err)
+		return t.fail(2, errors.New(t.lang.Wrong(err)))
 	}
 	if t.secret == "" {
 		t.secret = filepath.Join(t.data, secretsFile)
 	}
-	if err := work(args[:n]); err != nil {
-		return t.fail(1, err)
+	if err := work(ids); err != nil {
+		return t.fail(1, t.plain(err))
 	}
 	return 0
+}
+
+// plain says in the operator's language what an editor may do to a file.
+func (t *tokens) plain(err error) error {
+	if errors.Is(err, config.ErrNotUTF8) && *t.lang == lang.Russian {
+		return errors.New(strings.Replace(err.Error(), config.ErrNotUTF8.Error(), "сохранён не в UTF-8: сохраните его в UTF-8", 1))
+	}
+	return err
 }
 
 func (t *tokens) fail(code int, err error) int {
@@ -107,7 +112,8 @@ func (t *tokens) new(ids []string) error {
 		return t.newShared(ids)
 	}
 	if len(ids) == 0 {
-		return errors.New("whose? Name a phone by its MAC, or by a name of your choice")
+		return errors.New(t.lang.Say("whose? Name a phone by its MAC, or by a name of your choice",
+			"чей токен? Назовите телефон: его MAC или имя на ваш выбор"))
 	}
 	secrets, err := ingest.ReadTokenSecrets(t.secret)
 	fresh := errors.Is(err, os.ErrNotExist)
@@ -117,7 +123,7 @@ func (t *tokens) new(ids []string) error {
 	if err != nil {
 		return err
 	}
-	paths, err := pathsOf(secrets, ids)
+	paths, err := t.pathsOf(secrets, ids)
 	if err != nil {
 		return err
 	}
@@ -125,7 +131,8 @@ func (t *tokens) new(ids []string) error {
 		if err := ingest.CreateTokenSecrets(t.secret, secrets); err != nil {
 			return err
 		}
-		fmt.Fprintf(t.notes, "made %s, from which all tokens are made: a secret. Tokens are asked for once it is named with --token-secret\n", t.secret)
+		fmt.Fprintln(t.notes, t.lang.Sayf("made %s, from which all tokens are made: a secret. Tokens are asked for once it is named with --token-secret",
+			"создан %s: из него делаются все токены, держите его в секрете. Токены понадобятся, когда он будет указан в --token-secret", t.secret))
 	}
 	for _, path := range paths {
 		fmt.Fprintln(t.out, path)
@@ -135,9 +142,13 @@ func (t *tokens) new(ids []string) error {
 
 func (t *tokens) newShared(ids []string) error {
 	if len(ids) > 0 {
-		return errors.New("a shared token is nobody's own: leave the ids out")
+		return errors.New(t.lang.Say("a shared token is nobody's own: leave the ids out", "общий токен ничей: имена телефонов не нужны"))
 	}
 	token, err := ingest.NewSharedToken(t.shared)
+	if errors.Is(err, os.ErrExist) {
+		return errors.New(t.lang.Sayf("%s is there already; a new token would lock out the phones that have this one",
+			"%s уже есть; с новым токеном телефоны, у которых этот, перестанут пускать", t.shared))
+	}
 	if err == nil {
 		fmt.Fprintln(t.out, "/p/"+token)
 	}
@@ -148,17 +159,18 @@ func (t *tokens) newShared(ids []string) error {
 func (t *tokens) secrets() (ingest.TokenSecrets, error) {
 	secrets, err := ingest.ReadTokenSecrets(t.secret)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("there is no %s yet: callbus token new makes it, or name another with --token-secret", t.secret)
+		return nil, errors.New(t.lang.Sayf("there is no %s yet: callbus token new makes it, or name another with --token-secret",
+			"файла %s ещё нет: его создаёт callbus token new; другой укажите в --token-secret", t.secret))
 	}
 	return secrets, err
 }
 
 // pathsOf makes all or none.
-func pathsOf(secrets ingest.TokenSecrets, ids []string) (paths []string, err error) {
+func (t *tokens) pathsOf(secrets ingest.TokenSecrets, ids []string) (paths []string, err error) {
 	for _, id := range ids {
 		token, err := secrets.Token(id)
-		if err != nil {
-			return nil, err
+		if err != nil { // it can only be the id
+			return nil, errors.New(t.lang.Say(err.Error(), fmt.Sprintf("%.60q не годится в имена телефона: нужен MAC или от 1 до 41 знака из A-Z a-z 0-9 _ -, кроме слова shared", id)))
 		}
 		paths = append(paths, "/p/"+token)
 	}
@@ -180,7 +192,7 @@ func (t *tokens) list(ids []string) error {
 	if len(ids) == 0 {
 		ids = slices.Sorted(maps.Keys(phones))
 	}
-	paths, err := pathsOf(secrets, ids)
+	paths, err := t.pathsOf(secrets, ids)
 	if err != nil {
 		return err
 	}
@@ -189,7 +201,7 @@ func (t *tokens) list(ids []string) error {
 		id, _, _ := strings.Cut(strings.TrimPrefix(path, "/p/"), ".")
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", id, path, orDash(phones[id].Lines), orDash(phones[id].Allow))
 	}
-	tellAges(t.notes, secrets)
+	t.tellAges(secrets)
 	return table.Flush()
 }
 
@@ -206,20 +218,21 @@ func orDash[T any](list []T) string {
 }
 
 // tellAges says how old the secrets are, and until when the old ones hold.
-func tellAges(w io.Writer, secrets ingest.TokenSecrets) {
+func (t *tokens) tellAges(secrets ingest.TokenSecrets) {
 	for i, s := range secrets {
-		made := "at an unknown time"
+		made := t.lang.Say("made at an unknown time", "неизвестной давности")
 		if !s.Made.IsZero() {
-			made = fmt.Sprintf("%s, %d days ago", day(s.Made), time.Since(s.Made)/(24*time.Hour))
+			made = t.lang.Sayf("made %s, %d days ago", "от %s, дней назад: %d", day(s.Made), time.Since(s.Made)/(24*time.Hour))
 		}
+		line := t.lang.Sayf("these tokens are of the secret %s", "эти токены сделаны по секрету %s", made)
 		switch {
 		case i == 0:
-			fmt.Fprintf(w, "these tokens are of the secret made %s\n", made)
 		case time.Now().Before(s.Until):
-			fmt.Fprintf(w, "tokens of the secret made %s are taken until %s\n", made, day(s.Until))
+			line = t.lang.Sayf("tokens of the secret %s are taken until %s", "токены по секрету %s принимаются до %s", made, day(s.Until))
 		default:
-			fmt.Fprintf(w, "tokens of the secret made %s are not taken since %s\n", made, day(s.Until))
+			line = t.lang.Sayf("tokens of the secret %s are not taken since %s", "токены по секрету %s не принимаются с %s", made, day(s.Until))
 		}
+		fmt.Fprintln(t.notes, line)
 	}
 }
 
@@ -228,10 +241,11 @@ func day(t time.Time) string { return t.Local().Format("2006-01-02 15:04") }
 // rotate makes a new secret. A running callbus takes it up by itself.
 func (t *tokens) rotate(ids []string) error {
 	if len(ids) > 0 {
-		return fmt.Errorf("a new secret is for all tokens: what is %s?", ids[0])
+		return errors.New(t.lang.Sayf("a new secret is for all tokens: what is %s?", "новый секрет делается сразу для всех токенов: что значит %s?", ids[0]))
 	}
 	if t.grace < 0 {
-		return errors.New("--grace: want a time such as 336h, or 0 to refuse all tokens made so far at once")
+		return errors.New(t.lang.Say("--grace: want a time such as 336h, or 0 to refuse all tokens made so far at once",
+			"--grace: нужно время, например 336h, или 0, чтобы прежние токены перестали приниматься сразу"))
 	}
 	secrets, err := t.secrets()
 	if err != nil {
@@ -255,13 +269,13 @@ func (t *tokens) tellRotated(secrets ingest.TokenSecrets) {
 		"В %s новый секрет; работающий Callbus подхватит его сам в течение секунды.", t.secret))
 	if len(secrets) == 1 {
 		fmt.Fprintln(t.out, t.lang.Say("Tokens made so far are refused from now on. callbus token new MAC prints a phone's new one, callbus token list --phones phones.csv all: put them into the phones.",
-			"Прежние ключи с этой минуты не принимаются. Новый ключ телефона покажет callbus token new MAC, все сразу callbus token list --phones phones.csv: внесите их в телефоны."))
+			"Прежние токены с этой минуты не принимаются. Новый токен телефона покажет callbus token new MAC, все сразу callbus token list --phones phones.csv: внесите их в телефоны."))
 		return
 	}
 	fmt.Fprintln(t.out, t.lang.Sayf("callbus token new MAC prints a phone's new token, callbus token list --phones phones.csv all: put them into the phones before %s.\n"+
-		"Until then the old ones are taken too; in the log, token_expires marks the hits that still have one.",
-		"Новый ключ телефона покажет callbus token new MAC, все сразу callbus token list --phones phones.csv: внесите их в телефоны до %s.\n"+
-			"До тех пор принимаются и прежние; в журнале обращения с ними отмечены словом token_expires.", day(secrets[1].Until)))
+		"Until then the old ones are taken too; callbus phones shows which phones still have one.",
+		"Новый токен телефона покажет callbus token new MAC, все сразу callbus token list --phones phones.csv: внесите их в телефоны до %s.\n"+
+			"До тех пор принимаются и прежние; у каких телефонов они ещё стоят, покажет callbus phones.", day(secrets[1].Until)))
 }
 
 // sure asks before every phone of the office has to be touched: the command sounds as if it only looked.
@@ -271,13 +285,13 @@ func (t *tokens) sure() error {
 	}
 	if t.asker == nil {
 		return errors.New(t.lang.Say("all phones will need new tokens, and nobody is here to be asked: --yes",
-			"всем телефонам понадобятся новые ключи, а спросить некого: укажите --yes"))
+			"всем телефонам понадобятся новые токены, а спросить некого: укажите --yes"))
 	}
 	t.asker.Lang = *t.lang
 	question := t.lang.Say("all phones need new tokens now, the old ones are refused at once. Go on?",
-		"всем телефонам нужны новые ключи сейчас, прежние перестанут действовать сразу. Продолжить?")
+		"всем телефонам нужны новые токены сейчас, прежние перестанут действовать сразу. Продолжить?")
 	if t.grace > 0 {
-		question = t.lang.Sayf("all phones need new tokens by %s. Go on?", "всем телефонам нужны новые ключи до %s. Продолжить?", day(time.Now().Add(t.grace)))
+		question = t.lang.Sayf("all phones need new tokens by %s. Go on?", "всем телефонам нужны новые токены до %s. Продолжить?", day(time.Now().Add(t.grace)))
 	}
 	yes, err := t.asker.Sure(context.Background(), question)
 	if err == nil && !yes {

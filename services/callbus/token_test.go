@@ -136,7 +136,7 @@ func TestRotateAsksFirst(t *testing.T) {
 		{"y\n", defaultGrace, lang.English, 0, "all phones need new tokens by " + day(time.Now().Add(defaultGrace))[:10], ""},
 		{"да\n", 0, lang.Russian, 0, "прежние перестанут действовать сразу. Продолжить? (д/н) [н]: ", ""},
 		{"\n", defaultGrace, lang.English, 1, "Go on? (y/n) [n]: ", "nothing is changed"},
-		{"n\n", defaultGrace, lang.Russian, 1, "новые ключи до", "ничего не изменено"},
+		{"n\n", defaultGrace, lang.Russian, 1, "новые токены до", "ничего не изменено"},
 		{"", defaultGrace, lang.English, 1, "Go on?", "--yes"},
 	} {
 		x, _, notes := newTokens(t, known)
@@ -158,6 +158,34 @@ func TestRotateIsRefusedWhereNobodyCanBeAsked(t *testing.T) {
 	x.yes, x.grace = false, defaultGrace
 	if code := x.run(nil, x.rotate); code != 1 || !strings.Contains(notes.String(), "--yes") || read(t, x.secret) != known {
 		t.Errorf("exit code %d: %s", code, notes)
+	}
+}
+
+func TestTokenCommandsSpeakRussian(t *testing.T) {
+	russian := lang.Russian
+	for want, run := range map[string]func(x *tokens) int{
+		"чей токен?": func(x *tokens) int { return x.run(nil, x.new) },
+		"создан ":    func(x *tokens) int { return 1 - x.run([]string{"hall"}, x.new) },
+		`"a.b" не годится в имена телефона`: func(x *tokens) int { return x.run([]string{"a.b"}, x.new) },
+		"файла ":                        func(x *tokens) int { return x.run(nil, x.list) },
+		"что значит hall?":              func(x *tokens) int { return x.run([]string{"hall"}, x.rotate) },
+		"нужно время, например 336h":    func(x *tokens) int { x.grace = -1; return x.run(nil, x.rotate) },
+		"имена телефонов не нужны":      func(x *tokens) int { x.shared = "f"; return x.run([]string{"hall"}, x.new) },
+		"сохранён не в UTF-8":           func(x *tokens) int { put(t, x.secret, "\xff\xfeA\x00"); return x.run(nil, x.list) },
+		"эти токены сделаны по секрету": func(x *tokens) int { put(t, x.secret, known); return 1 - x.run([]string{"hall"}, x.list) },
+		"у которых этот, перестанут": func(x *tokens) int {
+			x.shared = put(t, filepath.Join(t.TempDir(), "shared"), "x")
+			return x.run(nil, x.new)
+		},
+	} {
+		x, _, notes := newTokens(t, "")
+		if err := os.MkdirAll(filepath.Dir(x.secret), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		x.lang = &russian
+		if code := run(x); code != 1 || !strings.Contains(notes.String(), want) {
+			t.Errorf("%d, %q, want %q", code, notes, want)
+		}
 	}
 }
 
