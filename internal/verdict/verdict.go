@@ -88,6 +88,7 @@ type Try struct {
 //	Target    no budget     nothing is thrown away because 1C is down
 //	Message   two tries     then a dead letter says why
 //	Unclear   a time-out or a broken connection: the message's if the target works for others, else the target's
+//	Crowded   no budget     the target works for others, and has no room for one call more at once
 type Blame int
 
 // The zero Blame is the target's: what is not understood is never thrown away.
@@ -95,7 +96,25 @@ const (
 	Target Blame = iota
 	Message
 	Unclear
+	Crowded
 )
+
+// Outage is what a failure of the target means for all who wait for it.
+type Outage struct {
+	Cause string // names it: another one is news to the operator
+	Sure  bool   // nobody needs to be told five times
+	Alarm bool   // it does not pass by itself
+	// The target is left alone for First, then for twice as long each time, up to Longest.
+	First, Longest time.Duration
+}
+
+// Pause is how long the target is left alone now: last is how long it was before for the same cause, 0 for the first time.
+func (o Outage) Pause(last time.Duration) time.Duration {
+	if last == 0 {
+		return o.First
+	}
+	return min(2*last, o.Longest)
+}
 
 // Failure is an error of one call that knows its own consequences.
 type Failure interface {
@@ -103,8 +122,8 @@ type Failure interface {
 	Blame() Blame
 	// Unsure reports whether the target may have processed the call all the same.
 	Unsure() bool
-	// Down reports that nobody was there at all (a refused connection): no need to try five times to believe it.
-	Down() bool
+	// Outage is what it means for others, if it is the target's.
+	Outage() Outage
 	// Status of HTTP, 0 where there was no answer.
 	Status() int
 }

@@ -49,14 +49,38 @@ func (m *metrics) observe(target string) func(deliver.Outcome) {
 	}
 }
 
-// watch shows whether events wait because the target is away, has never been there, or cannot be mapped.
-func (m *metrics) watch(target string, away func() bool) {
+// watch shows whether events wait because the target is away, has never been there, or cannot be mapped; and 1C's sessions.
+func (m *metrics) watch(target string, away func() bool, sessions func() (held, starts int)) {
 	m.reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name:        "callbus_target_shut",
 		Help:        "1 while the target is away, or was never reached, and events wait in the store.",
 		ConstLabels: prometheus.Labels{"target": target},
 	}, func() float64 {
 		if away() {
+			return 1
+		}
+		return 0
+	}))
+	m.reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name:        "callbus_onec_sessions",
+		Help:        "Sessions of 1C that are held. 0 where 1C or its web server keeps them.",
+		ConstLabels: prometheus.Labels{"target": target},
+	}, func() float64 { held, _ := sessions(); return float64(held) }))
+	m.reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name:        "callbus_onec_session_starts_total",
+		Help:        "Sessions of 1C that were started, each with a login.",
+		ConstLabels: prometheus.Labels{"target": target},
+	}, func() float64 { _, starts := sessions(); return float64(starts) }))
+}
+
+// watchPause shows whether an operator has paused the target.
+func (m *metrics) watchPause(target string, paused func() bool) {
+	m.reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name:        "callbus_target_paused",
+		Help:        "1 while the target is paused by an operator, and events wait in the store.",
+		ConstLabels: prometheus.Labels{"target": target},
+	}, func() float64 {
+		if paused() {
 			return 1
 		}
 		return 0

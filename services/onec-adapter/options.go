@@ -55,6 +55,7 @@ type Target struct {
 	BearerFile   string            `yaml:"bearer_file"` // holds a token, in place of user and password
 	Operation    string            `yaml:"operation"`
 	SOAP12       bool              `yaml:"soap12"`
+	Session      onec.Mode         `yaml:"session"`   // how calls come to sessions of 1C: auto, header or none
 	Sessions     int               `yaml:"sessions"`  // calls at once in this 1C
 	Timeout      time.Duration     `yaml:"timeout"`   // of one call
 	FreshFor     time.Duration     `yaml:"fresh_for"` // older events are skipped; 0: none is too old
@@ -117,6 +118,8 @@ func (o *Options) TargetFlags(fs *flag.FlagSet) {
 	fs.StringVar(&t.PasswordFile, "onec-password-file", "", "file with the user's password")
 	fs.StringVar(&t.Operation, "onec-operation", DefaultOperation, "operation of the web service")
 	fs.BoolVar(&t.SOAP12, "onec-soap12", false, "speak SOAP 1.2 instead of 1.1")
+	t.Session = onec.Auto
+	fs.Func("onec-session", "who keeps sessions of 1C: auto, header (we do, by IBSession) or none", t.setSession)
 	fs.DurationVar(&t.Timeout, "onec-timeout", onec.DefaultTimeout, "longest call of 1C")
 	fs.DurationVar(&t.FreshFor, "fresh-for", 0, "skip events older than this; 0: deliver everything, late rings too")
 	fs.IntVar(&t.Sessions, "sessions", DefaultSessions, "calls of 1C at once")
@@ -234,36 +237,43 @@ func (o Options) PasswordFiles() (files []string, err error) {
 	return files, err
 }
 
-// client makes the client of a target and reads its secret once, so that a missing file is noticed at the start.
-func (t *Target) client() (*onec.Client, error) {
-	password, err := secretOf(t.Password, t.PasswordFile)
-	if err != nil {
-		return nil, fmt.Errorf("target %q: password: %w", t.Name, err)
-	}
-	bearer, err := secretOf("", t.BearerFile)
-	if err != nil {
-		return nil, fmt.Errorf("target %q: bearer_file: %w", t.Name, err)
-	}
-	c, err := onec.New(onec.Config{
-		URL: t.URL, User: t.User, Password: password, Bearer: bearer, Operation: t.Operation, SOAP12: t.SOAP12, Timeout: t.Timeout,
-		Parameters: t.Parameters, Mapping: t.mapping(), HTTP: t.webhook(),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("target %q: %w", t.Name, err)
-	}
-	return c, nil
+func (t *Target) setSession(mode string) error {
+	t.Session = onec.Mode(mode)
+	return t.Session.Check()
 }
 
-// secretOf is nil where there is none.
-func secretOf(given config.Secret, file string) (func() string, error) {
-	if given != "" || file == "" {
-		if given == "" {
-			return nil, nil
-		}
-		return given.Reveal, nil
+// client makes the client of a target and reads its secret once, so that a missing file is noticed at the start.
+func (t *Target) client() (*onec.Client, error) {
+	c, _, err := t.watched(zerolog.Nop(), func(string, error) {})
+	return c, err
+}
+
+// watched makes a client that keeps a log, and gives what looks at its secrets: tell hears of changed ones then.
+func (t *Target) watched(log zerolog.Logger, tell func(file string, err error)) (c *onec.Client, look func(), err error) {
+	password, err := secretOf(t.Password, t.PasswordFile, tell)
+	if err != nil {
+		return nil, nil, fmt.Errorf("target %q: password: %w", t.Name, err)
 	}
-	secret, err := config.ReadSecretFile(file)
-	return secret.Reveal, err
+	bearer, err := secretOf("", t.BearerFile, tell)
+	if err != nil {
+		return nil, nil, fmt.Errorf("target %q: bearer_file: %w", t.Name, err)
+	}
+	c, err = onec.New(onec.Config{
+		URL: t.URL, User: t.User, Password: password, Bearer: bearer, Operation: t.Operation, SOAP12: t.SOAP12, Timeout: t.Timeout,
+		Parameters: t.Parameters, Mapping: t.mapping(), HTTP: t.webhook(),
+		Session: t.Session, Log: log,
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("target %q: %w", t.Name, err)
+	}
+	look = func() {
+		for _, secret := range []func() string{password, bearer} {
+			if secret != nil {
+				secret()
+			}
+		}
+	}
+	return c, look, nil
 }
 
 func (t *Target) mapping() mapping.Config {
@@ -294,7 +304,7 @@ func (t *Target) file(parameters string) string {
 	var table []string
 	for line := range strings.Lines(parameters) {
 		row, _, _ := strings.Cut(line, "  #") // its type
-		if row = strings.TrimSpace(row); row != "parameters:" {
+		if row = strings.TrimSpace(row); row != "parameters:" && row != "parameters: {}" {
 			table = append(table, row)
 		}
 	}

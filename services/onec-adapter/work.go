@@ -11,6 +11,7 @@ import (
 
 	"github.com/callbus/callbus/internal/phone"
 	"github.com/callbus/callbus/internal/stream"
+	"github.com/callbus/callbus/internal/verdict"
 	"github.com/callbus/callbus/services/onec-adapter/internal/deliver"
 	"github.com/callbus/callbus/services/onec-adapter/internal/onec"
 )
@@ -20,10 +21,13 @@ const (
 	sweepEvery = time.Minute
 	// ackSlack is what AckWait has above the longest call: fence, ending and a busy machine.
 	ackSlack = 5 * time.Second
-	// lookAgain bounds the pauses while NATS or 1C are not there yet, and sayAgain the silence of the log about it.
+	// The pauses while NATS or 1C are not there yet go from firstLook to lookAgain; sayAgain bounds the silence of the log about it.
+	firstLook = 20 * time.Millisecond
 	lookAgain = 5 * time.Second
 	quiet     = time.Second
-	sayAgain  = time.Minute
+	sayAgain  = 10 * time.Minute
+	// lookForSecrets is how often it is looked whether a password has changed.
+	lookForSecrets = time.Second
 )
 
 // work is one target of this process.
@@ -34,21 +38,47 @@ type work struct {
 	probe     probe
 	log       zerolog.Logger
 	deliverer atomic.Pointer[deliver.Deliverer]
+	lanes     atomic.Pointer[[]*stream.Lane]
+	paused    atomic.Pointer[stream.Pause]
+	changing  atomic.Bool            // its lanes
 	trouble   atomic.Pointer[string] // why 1C could not be described the last time
 	suggested string                 // the override that the log has seen
+	look      func()                 // at the secrets, which may have changed
+	hurry     chan struct{}          // they have
 }
 
 func newWork(s *service, t Target) (*work, error) {
-	client, err := t.client()
-	if err != nil {
+	w := &work{service: s, target: t, log: s.Log.With().Str("target", t.Name).Logger(), hurry: make(chan struct{}, 1)}
+	var err error
+	if w.client, w.look, err = t.watched(w.log, w.renewed); err != nil {
 		return nil, err
 	}
-	w := &work{service: s, target: t, client: client, probe: probe{alive: client.Alive}, log: s.Log.With().Str("target", t.Name).Logger()}
-	s.metrics.watch(t.Name, w.away)
+	w.probe.alive = w.client.Alive
+	s.metrics.watch(t.Name, w.away, w.client.Sessions)
+	s.metrics.watchPause(t.Name, func() bool { return w.paused.Load() != nil })
 	return w, nil
 }
 
+// renewed is told of a secret whose file has changed: what 1C refused may be right now.
+func (w *work) renewed(file string, err error) {
+	if err != nil {
+		w.log.Error().Err(err).Str("file", file).Msg("target.secret: cannot be read; what it said before stays in force")
+		return
+	}
+	w.log.Info().Str("file", file).Msg("target.secret: has changed and is in force")
+	if d := w.deliverer.Load(); d != nil {
+		d.Hurry()
+	}
+	select {
+	case w.hurry <- struct{}{}:
+	default:
+	}
+}
+
 func (w *work) away() bool {
+	if w.paused.Load() != nil {
+		return false // an operator's wish is no outage
+	}
 	d := w.deliverer.Load()
 	if d == nil {
 		return true
@@ -61,7 +91,9 @@ func (w *work) away() bool {
 // words may hold a number.
 func (w *work) there(ctx context.Context) error {
 	var why string
-	if d := w.deliverer.Load(); d != nil {
+	if p := w.paused.Load(); p != nil {
+		why = p.String()
+	} else if d := w.deliverer.Load(); d != nil {
 		if shut, last := d.Shut(); shut {
 			why = last
 		} else if err := w.probe.ask(ctx); err != nil {
@@ -97,8 +129,22 @@ func (s *service) runAll(ctx context.Context) {
 // opened anew.
 func (w *work) run(ctx context.Context) {
 	defer w.client.Close()
+	go each(ctx, lookForSecrets, w.look)
 	for ctx.Err() == nil {
 		w.session(ctx)
+	}
+}
+
+func each(ctx context.Context, d time.Duration, do func()) {
+	tick := time.NewTicker(d)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			do()
+		}
 	}
 }
 
@@ -107,12 +153,17 @@ func (w *work) run(ctx context.Context) {
 func (w *work) session(ctx context.Context) {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	opened := untilDone(ctx, w.log, "stream.away: looking again", w.open)
+	opened := untilDone(ctx, w.log, "stream.away: looking again", nil, w.open)
 	if opened == nil {
 		return
 	}
 	defer opened.target.Close()
-	plan := untilDone(ctx, w.log, "target.away at the start: events wait in the store; looking again", w.describe)
+	if w.follow(ctx, opened.target, end) {
+		return
+	}
+	w.lanes.Store(&opened.lanes)
+	defer w.lanes.Store(nil)
+	plan := untilDone(ctx, w.log, "target.away at the start: events wait in the store; looking again", w.hurry, w.describe)
 	if plan == nil {
 		return
 	}
@@ -126,7 +177,7 @@ func (w *work) session(ctx context.Context) {
 	d := deliver.New(deliver.Options{
 		Target: w.target.Name, Timeout: w.target.Timeout, FreshFor: w.target.FreshFor, NotFor: w.client.NotFor, Word: w.client.Word,
 		Log: w.Log, Observe: w.metrics.observe(w.target.Name),
-	}, w.client, lanes)
+	}, receiver{w.client}, lanes)
 	w.deliverer.Store(d)
 	if err := d.Run(ctx); err != nil {
 		w.log.Warn().Err(err).Msg("target.handover: another adapter takes the lanes over after five seconds")
@@ -152,26 +203,55 @@ func (w *work) describe(ctx context.Context) (*onec.Plan, error) {
 	return nil, errors.New("the operation " + mapping.Operation + " " + mapping.Reason)
 }
 
-// untilDone tries until it works or ctx ends, when it returns nil. The log hears of a trouble that lasts for a second
-// (in one process ingest and adapter start side by side), and again each minute or when it changes.
-func untilDone[T any](ctx context.Context, log zerolog.Logger, trouble string, try func(context.Context) (T, error)) (done T) {
-	var said string
+// untilDone tries until it works or ctx ends, when it returns nil. It leaves a target alone for as long as its failure wants it,
+// and tries again at once when told to hurry. The log hears of a trouble that lasts for a second (in one process ingest and
+// adapter start side by side) or that somebody has to mend, when it changes, and again now and then.
+func untilDone[T any](ctx context.Context, log zerolog.Logger, trouble string, hurry <-chan struct{}, try func(context.Context) (T, error)) (done T) {
+	var said, cause string
 	begin, when := time.Now(), time.Time{}
-	for wait := 20 * time.Millisecond; ctx.Err() == nil; wait = min(2*wait, lookAgain) {
+	for wait := time.Duration(0); ctx.Err() == nil; {
 		done, err := try(ctx)
 		if err == nil {
 			return done
 		}
-		if text := err.Error(); ctx.Err() == nil && time.Since(begin) > quiet && (text != said || time.Since(when) > sayAgain) {
+		o := outageOf(err)
+		if text := err.Error(); ctx.Err() == nil && (o.Alarm || time.Since(begin) > quiet) && (text != said || time.Since(when) > sayAgain) {
 			said, when = text, time.Now()
-			log.Warn().Str("error", phone.Mask(text)).Msg(trouble) // 1C's own words may hold a number
+			log.WithLevel(levelOf(o)).Str("error", phone.Mask(text)).Msg(trouble) // 1C's own words may hold a number
 		}
+		if o.Cause != cause {
+			wait, cause = 0, o.Cause
+		}
+		wait = o.Pause(wait)
 		select {
 		case <-ctx.Done():
+		case <-hurry:
+			wait = 0
 		case <-time.After(wait):
 		}
 	}
 	return done
+}
+
+// outageOf is what a failure wants; one that passes soon, or is none of 1C's, is looked at again soon: at the start the other side
+// may be starting too.
+func outageOf(err error) verdict.Outage {
+	o := verdict.Outage{}
+	var f verdict.Failure
+	if errors.As(err, &f) {
+		o = f.Outage()
+	}
+	if o.First <= time.Second {
+		o.First, o.Longest = firstLook, lookAgain
+	}
+	return o
+}
+
+func levelOf(o verdict.Outage) zerolog.Level {
+	if o.Alarm {
+		return zerolog.ErrorLevel
+	}
+	return zerolog.WarnLevel
 }
 
 // opened is a target on the stream.
@@ -194,6 +274,9 @@ func (w *work) open(ctx context.Context) (*opened, error) {
 		return nil, err
 	}
 	o := &opened{target: target}
+	if target.Changing() || target.Paused() != nil {
+		return o, nil // nobody pulls now, see follow
+	}
 	for i := range target.Set().Lanes {
 		l, err := target.Lane(ctx, i)
 		if err != nil {
@@ -225,6 +308,18 @@ func (l lane) Next(ctx context.Context) (deliver.Message, error) {
 		return nil, err
 	}
 	return m, nil
+}
+
+// receiver fits a client to what deliver asks for.
+type receiver struct{ *onec.Client }
+
+// Enter implements deliver.Receiver.
+func (r receiver) Enter(ctx context.Context) (deliver.Place, error) {
+	p, err := r.Client.Enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // sweep keeps room in CALLS.

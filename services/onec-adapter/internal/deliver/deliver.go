@@ -44,8 +44,15 @@ type Lane interface {
 
 // Receiver is the target. Its errors may be a verdict.Failure; others count as the target's.
 type Receiver interface {
-	Call(context.Context, call.Event) (verdict.Reply, error)
+	// Enter waits until the target has room for one call more. Its error is the context's.
+	Enter(context.Context) (Place, error)
 	Alive(context.Context) error
+}
+
+// Place is leave for one call.
+type Place interface {
+	Call(context.Context, call.Event) (verdict.Reply, error)
+	Leave()
 }
 
 // Options of one target.
@@ -101,6 +108,9 @@ func (d *Deliverer) Run(ctx context.Context) error {
 
 // Shut reports whether the breaker keeps the target shut at the moment, and why.
 func (d *Deliverer) Shut() (bool, string) { return d.gate.state() }
+
+// Hurry ends a pause of the breaker: what may have been the reason has changed.
+func (d *Deliverer) Hurry() { d.gate.hurry() }
 
 // Pending says which lanes are still in a call, for whoever waits for them.
 func (d *Deliverer) Pending() string {

@@ -138,8 +138,10 @@ type failure struct {
 func (f failure) Error() string        { return f.why }
 func (f failure) Blame() verdict.Blame { return f.blame }
 func (f failure) Unsure() bool         { return f.unsure }
-func (f failure) Down() bool           { return f.down }
-func (f failure) Status() int          { return f.status }
+func (f failure) Outage() verdict.Outage {
+	return verdict.Outage{Cause: f.why, Sure: f.down}
+}
+func (f failure) Status() int { return f.status }
 
 var (
 	fault   = failure{why: "fault", blame: verdict.Message}

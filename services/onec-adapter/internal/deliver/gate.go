@@ -9,14 +9,18 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/callbus/callbus/internal/phone"
+	"github.com/callbus/callbus/internal/verdict"
 )
 
 const (
 	// tripAfter target failures in a row the gate shuts; a refused connect shuts it at once.
 	tripAfter = 5
-	// A shut gate lets one lane try after firstWait, then after twice as long, up to longestWait.
+	// A shut gate lets one lane try after firstWait, then after twice as long, up to longestWait; the failure may want it
+	// otherwise (verdict.Outage).
 	firstWait   = 1 * time.Second
 	longestWait = 5 * time.Second
+	// sayAgain is when a cause is news again: a 1C that fails by turns in two ways must not fill the log.
+	sayAgain = 10 * time.Minute
 	// probePull is how long a probing lane waits for its head; a lane that has nothing passes its turn on.
 	probePull = 1 * time.Second
 )
@@ -34,7 +38,11 @@ type gate struct {
 	shut       bool
 	why        string
 	since      time.Time
+	cause      string
+	said       map[string]time.Time // causes that the log knows, of this outage
+	tries      int                  // of this outage
 	wait       time.Duration
+	hurried    bool            // the next wait is short
 	waiting    []*turn         // lanes that want to try, longest waiting first
 	headTurn   bool            // the last turn went to a lane with a head
 	probing    bool            // a lane is trying, or the wait is not over
@@ -151,39 +159,86 @@ func (g *gate) answered() {
 		close(t.given)
 	}
 	g.waiting = nil
-	g.log.Info().Dur("away_ms", time.Since(g.since)).Msg("target.back")
+	g.log.Info().Dur("away_ms", time.Since(g.since)).Int("tries", g.tries).Msg("target.back")
 }
 
-// failed says that the target was not able to take anything, and returns when it is worth another try.
-func (g *gate) failed(p pass, down bool, why string) time.Duration {
+// failed says that the target was not able to take anything, and returns when the lane may come again.
+func (g *gate) failed(p pass, o verdict.Outage, why string) time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.failures++
+	changed := !g.shut || g.cause != o.Cause
 	switch {
 	case g.shut && p.probe:
-		g.wait = min(2*g.wait, longestWait)
+		g.tries++
+		g.lengthen(o)
 		g.rest()
-	case !g.shut && (down || g.failures >= tripAfter):
-		g.shut, g.why, g.since, g.wait = true, why, time.Now(), firstWait
+	case !g.shut && (o.Sure || g.failures >= tripAfter):
+		g.shut, g.since, g.wait, g.said, g.tries = true, time.Now(), 0, map[string]time.Time{}, g.failures
+		g.lengthen(o)
 		g.shutNow()
-		g.log.Warn().Str("why", phone.Mask(why)).Msg("target.away: events wait in the store, nothing is lost")
 		g.rest()
 	case !g.shut:
 		return firstWait
+	default: // it was under way when the gate shut
+		return min(g.wait, longestWait)
 	}
-	g.why = why
-	return g.wait
+	g.cause, g.why = o.Cause, why
+	if changed {
+		g.tell(o)
+	}
+	return min(g.wait, longestWait)
+}
+
+// lengthen makes the wait what the failure wants. Another cause begins anew.
+func (g *gate) lengthen(o verdict.Outage) {
+	if o.First == 0 {
+		o.First, o.Longest = firstWait, longestWait
+	}
+	if g.cause != o.Cause || g.hurried {
+		g.wait = 0
+	}
+	g.wait, g.hurried = o.Pause(g.wait), false
+}
+
+// tell makes the log a short story: why it shut, each new reason, and the end.
+func (g *gate) tell(o verdict.Outage) {
+	if last, told := g.said[o.Cause]; told && time.Since(last) < sayAgain {
+		return
+	}
+	g.said[o.Cause] = time.Now()
+	level, what := zerolog.WarnLevel, "target.away: events wait in the store, nothing is lost"
+	if o.Alarm {
+		level, what = zerolog.ErrorLevel, "target.away: it does not pass by itself; events wait in the store, nothing is lost"
+	}
+	g.log.WithLevel(level).Str("why", phone.Mask(g.why)).Dur("next_ms", g.wait).Msg(what)
 }
 
 // rest keeps everybody out until the wait is over.
 func (g *gate) rest() {
 	g.probing = true
-	g.timer = time.AfterFunc(g.wait, func() {
-		g.mu.Lock()
-		defer g.mu.Unlock()
+	g.timer = time.AfterFunc(g.wait, g.rested)
+}
+
+func (g *gate) rested() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.probing = false
+	g.next()
+}
+
+// hurry ends the wait, and the next one will be a first one: a lane that is trying at the moment may do so with what was.
+func (g *gate) hurry() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.shut {
+		return
+	}
+	g.hurried = true
+	if g.timer.Stop() {
 		g.probing = false
 		g.next()
-	})
+	}
 }
 
 func (g *gate) state() (shut bool, why string) {

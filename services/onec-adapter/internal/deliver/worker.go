@@ -18,6 +18,8 @@ const (
 	// then; a coding error repeats for ever.
 	tries   = 2
 	between = 1 * time.Second
+	// betweenCrowded is the pause after the target had no room: the lane waits for its turn as soon as it has the event again.
+	betweenCrowded = 50 * time.Millisecond
 	// grace is how long after a stop an ending may take to be stored, beyond the call itself.
 	grace = 2 * time.Second
 	// recall is how far back a new owner looks for what its lines were told last. No call rings for longer.
@@ -80,7 +82,7 @@ func (w *worker) turn(ctx, work context.Context) {
 		w.handBack(m, 0)
 		return
 	}
-	w.work(work, p, m)
+	w.work(ctx, work, p, m)
 }
 
 func (w *worker) noMessage(ctx context.Context, p pass, err error) {
@@ -99,8 +101,8 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// work brings one event to its verdict and settles it.
-func (w *worker) work(ctx context.Context, p pass, m Message) {
+// work brings one event to its verdict and settles it. Before it is its turn in the target, a stop hands it back.
+func (w *worker) work(stop, ctx context.Context, p pass, m Message) {
 	line := string(m.Event().Line)
 	w.busyWith.Store(&line)
 	defer w.busyWith.Store(nil)
@@ -110,11 +112,43 @@ func (w *worker) work(ctx context.Context, p pass, m Message) {
 		w.settle(ctx, m, tried{ending: w.ending(why, verdict.Reply{})})
 		return
 	}
-	if !w.ours(ctx, m) {
+	place, err := w.enter(stop, p)
+	if err != nil {
+		w.gate.nothing(p)
+		w.handBack(m, 0)
+		return
+	}
+	t, ours := w.inside(ctx, p, place, m)
+	if !ours {
 		w.gate.nothing(p)
 		return
 	}
-	w.settle(ctx, m, w.call(ctx, p, m))
+	w.settle(ctx, m, t)
+}
+
+// inside calls 1C, if the message is ours. The place is left after the verdict: a lane that waits for it must see a gate that shuts.
+func (w *worker) inside(ctx context.Context, p pass, place Place, m Message) (t tried, ours bool) {
+	defer place.Leave()
+	if !w.ours(ctx, m) {
+		return t, false
+	}
+	return w.call(ctx, p, place, m), true
+}
+
+// enter waits for room in the target, but no longer than for a call: the message is in our hand, and AckWait runs. A gate that shuts
+// ends it.
+func (w *worker) enter(stop context.Context, p pass) (Place, error) {
+	if !p.probe {
+		stop = p.ctx
+	}
+	ctx, cancel := context.WithTimeout(stop, w.o.Timeout)
+	defer cancel()
+	place, err := w.receiver.Enter(ctx)
+	if err == nil && ctx.Err() != nil { // it shut in the same moment
+		place.Leave()
+		return nil, ctx.Err()
+	}
+	return place, err
 }
 
 // ours asks the fence. What is not ours any more (we were frozen for too long) is left to whom it was delivered since.
@@ -167,11 +201,11 @@ type tried struct {
 }
 
 // call asks 1C once and turns what it says into a verdict.
-func (w *worker) call(ctx context.Context, p pass, m Message) tried {
+func (w *worker) call(ctx context.Context, p pass, place Place, m Message) tried {
 	w.head.attempts++
 	start := time.Now()
 	callCtx, cancel := context.WithTimeout(ctx, w.o.Timeout)
-	reply, err := w.receiver.Call(callCtx, m.Event())
+	reply, err := place.Call(callCtx, m.Event())
 	cancel()
 	t := tried{took: time.Since(start)}
 	w.head.note(verdict.Try{Time: start.UTC(), Took: t.took}, err)
@@ -204,22 +238,25 @@ func (h *head) note(t verdict.Try, err error) {
 // judge turns a failed call into a verdict. The unsure mark of this try belongs to what follows from it: the next
 // try, or the dead letter.
 func (w *worker) judge(ctx context.Context, p pass, m Message, err error, start time.Time) verdict.Verdict {
-	blame, down := verdict.Target, false
+	blame, outage := verdict.Target, verdict.Outage{Cause: err.Error()}
 	var f verdict.Failure
 	if errors.As(err, &f) {
-		blame, down = f.Blame(), f.Down()
+		blame, outage = f.Blame(), f.Outage()
 		w.head.unsure = w.head.unsure || f.Unsure()
 	}
 	switch blame {
 	case verdict.Message:
 		w.gate.answered()
+	case verdict.Crowded:
+		w.gate.nothing(p)
+		return verdict.Later(betweenCrowded, err.Error())
 	case verdict.Unclear:
 		if blame = w.whose(ctx, m.Event(), start); blame == verdict.Message {
 			w.gate.nothing(p)
 		}
 	}
 	if blame == verdict.Target {
-		return verdict.Later(w.gate.failed(p, down, err.Error()), err.Error())
+		return verdict.Later(w.gate.failed(p, outage, err.Error()), err.Error())
 	}
 	w.head.refusals++
 	if w.head.refusals < tries {
@@ -248,7 +285,7 @@ func (w *worker) settle(ctx context.Context, m Message, t tried) {
 	v := t.ending.Verdict
 	w.o.Observe(Outcome{Verdict: v.Kind, Call: t.took, Age: time.Since(m.Event().Time)})
 	if !v.Kind.Final() {
-		w.log(zerolog.WarnLevel, m, t)
+		w.log(w.laterLevel(t), m, t)
 		w.handBack(m, v.After)
 		return
 	}
@@ -294,6 +331,14 @@ func (w *worker) trouble(m Message) func(error) {
 		last = time.Now()
 		w.o.Log.Error().Err(err).Str("lane", w.lane.Name()).Str("id", m.Event().ID).Msg("lane.stopped: the ending cannot be stored")
 	}
+}
+
+// laterLevel: while the gate is shut, it has told why. Of a night an operator reads a few lines, not one for each try.
+func (w *worker) laterLevel(t tried) zerolog.Level {
+	if shut, _ := w.gate.state(); shut || t.ending.After == betweenCrowded {
+		return zerolog.DebugLevel
+	}
+	return zerolog.WarnLevel
 }
 
 func level(k verdict.Kind) zerolog.Level {

@@ -9,8 +9,6 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
-	"github.com/callbus/callbus/internal/call"
-	"github.com/callbus/callbus/internal/verdict"
 	"github.com/callbus/callbus/services/onec-adapter/internal/mapping"
 	"github.com/callbus/callbus/services/onec-adapter/internal/soap"
 	"github.com/callbus/callbus/services/onec-adapter/internal/transport"
@@ -35,6 +33,8 @@ type Client struct {
 	hook    *webhook.Hook // nil: SOAP
 	calls   *transport.Client
 	reads   *transport.Client // of its own connections: a question about 1C must not wait behind hanging calls
+	room    *room
+	denial  denial
 
 	describing singleflight.Group
 	mutex      sync.Mutex
@@ -55,15 +55,17 @@ func New(config Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := transport.Options{User: config.User, Password: config.Password, Bearer: config.Bearer}
+	options := transport.Options{User: config.User, Password: config.Password, Bearer: config.Bearer, Dial: config.Dial}
 	c := &Client{config: config, address: address, mapping: words, hook: hook, reads: transport.New(options)}
 	options.MaxConns = config.Sessions
 	c.calls = transport.New(options)
+	c.room = newRoom(c.config.Session, c.config.Log, c.finish)
 	return c, nil
 }
 
-// Close drops idle connections. Calls under way go on.
+// Close ends the sessions that are kept, which may take three seconds, and drops idle connections. Calls under way go on.
 func (c *Client) Close() {
+	c.room.close()
 	c.calls.Close()
 	c.reads.Close()
 }
@@ -147,6 +149,10 @@ func (c *Client) planOf(document []byte) (Plan, error) {
 
 // readWSDL gives the document, or says why the answer is none.
 func (c *Client) readWSDL(ctx context.Context) ([]byte, error) {
+	password := c.password()
+	if denied := c.denial.of(password); denied != nil {
+		return nil, denied
+	}
 	reply, err := c.reads.Do(ctx, transport.Request{Method: http.MethodGet, URL: c.address.wsdl, Limit: soap.MaxWSDL})
 	if err != nil {
 		return nil, c.failure(evidence{cause: causeOf(err), reading: true, err: err})
@@ -155,7 +161,9 @@ func (c *Client) readWSDL(ctx context.Context) ([]byte, error) {
 		return reply.Body, nil
 	}
 	answer := soap.ReadAnswer(reply.Body)
-	return nil, c.failure(evidence{cause: answered, status: reply.Status, answer: answer, hint: reply.Location, reading: true})
+	failure := c.failure(evidence{cause: answered, status: reply.Status, answer: answer, hint: reply.Location, reading: true})
+	c.denial.note(password, failure)
+	return nil, failure
 }
 
 // forget makes the next call read the WSDL again.
@@ -163,36 +171,6 @@ func (c *Client) forget() {
 	c.mutex.Lock()
 	c.plan = nil
 	c.mutex.Unlock()
-}
-
-// Call brings one event to 1C and gives back what it answered. The error is always a *Failure.
-func (c *Client) Call(ctx context.Context, e call.Event) (verdict.Reply, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
-	defer cancel()
-	m, err := c.message(ctx, e)
-	if err != nil {
-		return verdict.Reply{}, err
-	}
-	text, failure := c.send(ctx, m)
-	if failure != nil {
-		return verdict.Reply{Sent: m.told}, failure
-	}
-	return verdict.Reply{Answer: soap.Shorten(text, maxReturn), Sent: m.told}, nil
-}
-
-func (c *Client) send(ctx context.Context, m message) (text string, failure *Failure) {
-	reply, err := c.calls.Do(ctx, m.Request)
-	if err != nil {
-		return "", c.failure(evidence{cause: causeOf(err), err: err})
-	}
-	answer := soap.ReadAnswer(reply.Body)
-	if m.taken(reply.Status, answer) {
-		return answer.Text, nil
-	}
-	if outdated(reply.Status, answer) {
-		c.forget()
-	}
-	return "", c.failure(evidence{cause: answered, status: reply.Status, answer: answer, hint: reply.Location})
 }
 
 // outdated reports that the service may have changed under us: after an update (409), or where a Fault blames the

@@ -383,7 +383,7 @@ func TestAliveTellsAWorking1CFromOthers(t *testing.T) {
 		}
 	}
 	server.Close()
-	if f := failure(t, client.Alive(t.Context())); !f.Down() {
+	if f := failure(t, client.Alive(t.Context())); !f.Outage().Sure {
 		t.Errorf("a stopped 1C: %v, want that nobody is there", f)
 	}
 }

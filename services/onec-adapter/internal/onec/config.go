@@ -1,11 +1,15 @@
 package onec
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"github.com/callbus/callbus/services/onec-adapter/internal/mapping"
 	"github.com/callbus/callbus/services/onec-adapter/internal/webhook"
@@ -43,6 +47,12 @@ type Config struct {
 	// Parameters says where the service's parameters come from, by name: a field of the event ("event", "remote|ru8"), or a
 	// constant after an equals sign ("=office"). It comes before what the client finds out by itself.
 	Parameters map[string]string
+	// Session says how calls come to sessions of 1C; Auto if empty.
+	Session Mode
+	// Log hears what is found out of sessions and room.
+	Log zerolog.Logger
+	// Dial connects; nil is TCP.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Mapping is what the target gets, in which words. Without Events these are TelData's, and all for HTTP.
 	Mapping mapping.Config
 }
@@ -116,6 +126,9 @@ func (c Config) withDefaults() Config {
 	default:
 		c.Mapping.Events = mapping.TelData
 	}
+	if c.Session == "" {
+		c.Session = Auto
+	}
 	return c
 }
 
@@ -125,6 +138,9 @@ func (c Config) check() error {
 	}
 	if strings.Contains(c.User, ":") {
 		return fmt.Errorf("the user %q has a colon, which Basic authentication cannot carry", c.User)
+	}
+	if err := c.Session.Check(); err != nil {
+		return err
 	}
 	for name, value := range c.Parameters {
 		if _, err := readSource(value); err != nil {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/callbus/callbus/internal/verdict"
 	"github.com/callbus/callbus/services/onec-adapter/internal/soap"
@@ -24,10 +25,12 @@ type Failure struct {
 	// Why is for the operator: in English, with 1C's own words shortened. It never holds a password.
 	Why string
 
-	status       int
-	blame        verdict.Blame
-	unsure, down bool
-	err          error
+	status     int
+	blame      verdict.Blame
+	unsure     bool
+	full, lost bool // it is for want of room, or of a session that 1C knows
+	outage     verdict.Outage
+	err        error
 }
 
 var _ verdict.Failure = (*Failure)(nil)
@@ -44,8 +47,8 @@ func (f *Failure) Blame() verdict.Blame { return f.blame }
 // Unsure reports that 1C may have processed the call.
 func (f *Failure) Unsure() bool { return f.unsure }
 
-// Down reports that nobody listens there.
-func (f *Failure) Down() bool { return f.down }
+// Outage says how long the target is left alone, if the failure is the target's.
+func (f *Failure) Outage() verdict.Outage { return f.outage }
 
 // Status is that of HTTP, 0 where there was no answer.
 func (f *Failure) Status() int { return f.status }
@@ -86,9 +89,27 @@ type row struct {
 	texts    []string // lower case, any of them; in an error's text, never in a return value
 	blame    verdict.Blame
 	unsure   bool
-	down     bool
+	full     bool // 1C has no room: if it has for others of ours, fewer at once are tried
+	pause    pause
 	means    string
 }
+
+// pause is how long the target is left alone after a failure of its own: first, then twice as long each time, up to longest.
+type pause struct {
+	first, longest time.Duration
+	sure           bool // one such failure is enough to leave all lanes waiting; else five in a row
+	alarm          bool // it does not pass by itself: somebody has to do something
+}
+
+var (
+	short    = pause{first: time.Second, longest: 5 * time.Second}
+	absent   = pause{first: time.Second, longest: 5 * time.Second, sure: true}
+	locked   = pause{first: 5 * time.Second, longest: 30 * time.Second, sure: true}
+	crowded  = pause{first: 10 * time.Second, longest: 30 * time.Second, sure: true} // longer than a lane is kept: another adapter may have licences
+	updating = pause{first: 10 * time.Second, longest: time.Minute, sure: true}
+	mistake  = pause{first: 5 * time.Second, longest: time.Minute, alarm: true}
+	denied   = pause{first: 30 * time.Second, longest: 5 * time.Minute, sure: true, alarm: true} // 1C may lock a user out after a few tries
+)
 
 var (
 	bySOAP     = []soap.Kind{soap.Fault}
@@ -97,7 +118,8 @@ var (
 	byPage     = []soap.Kind{soap.HTML}
 )
 
-// failures is the one table of status × body × text → whose failure it is. The first row that fits decides.
+// failures is the one table of status × body × text → whose failure it is, and how long the target is left alone then. The
+// first row that fits decides.
 //
 //	the target's    no budget: nothing is thrown away because 1C is down, full, locked or set up wrongly
 //	the message's   two tries, then a dead letter
@@ -108,11 +130,11 @@ var (
 // are general knowledge of the platform and could not be confirmed on the wire.
 var failures = []row{
 	// Nothing was sent.
-	{label: "refused", causes: []cause{refused}, down: true, means: "nobody listens at this address"},
+	{label: "refused", causes: []cause{refused}, pause: absent, means: "nobody listens at this address"},
 	{label: "lookup", causes: []cause{lookup}, means: "the name of the server cannot be found"},
-	{label: "tls", causes: []cause{insecure}, means: "no secure connection"},
+	{label: "tls", causes: []cause{insecure}, pause: mistake, means: "no secure connection"},
 	{label: "unreached", causes: []cause{unreached}, means: "the server cannot be reached"},
-	{label: "description", causes: []cause{misread}, means: "the description of the service"},
+	{label: "description", causes: []cause{misread}, pause: mistake, means: "the description of the service"},
 	// Sent, and no answer.
 	{label: "timeout", causes: []cause{timedOut}, blame: verdict.Unclear, unsure: true, means: "no answer in time"},
 	{label: "stopped", causes: []cause{stopped}, blame: verdict.Unclear, unsure: true, means: "the call was broken off on our side"},
@@ -122,21 +144,23 @@ var failures = []row{
 		"начало сеанса с информационной базой запрещено", // 403, exception JSON
 		"информационная база заблокирована",              // (k)
 		"монопольн", // (k) exclusive mode
-	}, means: "the infobase is locked for maintenance"},
+	}, pause: locked, means: "the infobase is locked for maintenance"},
 	{label: "licence", kinds: byAnyWords, texts: []string{
 		"свободной лицензии", "не найдена лицензия", "лицензия не найдена", "ключ защиты программы",
 		"license not found", "license is not found", "free license", "no license", // (k)
-	}, means: "1C has no free licence"},
-	{label: "session", kinds: byAnyWords, texts: []string{
-		"истекло время ожидания сеанса",             // 406, exception XML
-		"заголовок управления сеансами",             // 400 or 404 where reuseSessions="use"
-		"сеанс отсутствует или удален",              // 500?
-		"сеанс работы завершен",                     // 500?
+	}, full: true, pause: crowded, means: "1C has no free licence"},
+	{label: "full", kinds: byAnyWords, texts: []string{
+		"истекло время ожидания сеанса",             // 406, exception XML: pool full, or nothing can be started
 		"превышено максимальное количество сеансов", // (k)
-	}, means: "1C has no session for the call"},
+	}, full: true, pause: crowded, means: "1C had no free session in time"},
+	{label: "session", kinds: byAnyWords, texts: []string{
+		"заголовок управления сеансами", // 400 or 404 where reuseSessions="use"
+		"сеанс отсутствует или удален",  // 500?
+		"сеанс работы завершен",         // 500?
+	}, means: "1C does not know the session"},
 	{label: "updating", kinds: byAnyWords, texts: []string{
 		"различаются версии клиента и сервера", // 409, HTML
-	}, means: "the 1C platform is being updated"},
+	}, pause: updating, means: "the 1C platform is being updated"},
 	{label: "lock", kinds: byAnyWords, texts: []string{
 		"ошибка блокировки данных", "конфликт блокировок", "deadlock", "взаимоблокировк",
 		"предоставления блокировки", "lock request time", "lock timeout", // (k)
@@ -146,14 +170,14 @@ var failures = []row{
 	{label: "gateway", statuses: [2]int{504, 504}, unsure: true, means: "the web server got no answer of 1C in time"},
 	{label: "unavailable", statuses: [2]int{503, 503}, means: "1C is not available behind the web server"},
 	// The web server's and the publication's statuses.
-	{label: "redirect", statuses: [2]int{300, 399}, means: "a redirect, which is not followed; is the URL right"},
-	{label: "unauthorized", statuses: [2]int{401, 401}, means: "1C does not accept the user or the password"},
-	{label: "forbidden", statuses: [2]int{403, 403}, means: "1C or its web server refuses access; rights of the user, or the address is not allowed"},
-	{label: "absent", statuses: [2]int{404, 405}, means: "no web service is published at this URL"},
-	{label: "proxy", statuses: [2]int{407, 407}, means: "a proxy stands between and wants a password"},
-	{label: "full", statuses: [2]int{406, 406}, means: "1C had no free session in time"},
-	{label: "updating", statuses: [2]int{409, 409}, means: "1C is being updated"},
-	{label: "absent", statuses: [2]int{410, 410}, means: "no web service is published at this URL any more"},
+	{label: "redirect", statuses: [2]int{300, 399}, pause: mistake, means: "a redirect, which is not followed; is the URL right"},
+	{label: "unauthorized", statuses: [2]int{401, 401}, pause: denied, means: "1C does not accept the user or the password"},
+	{label: "forbidden", statuses: [2]int{403, 403}, pause: denied, means: "1C or its web server refuses access; rights of the user, or the address is not allowed"},
+	{label: "absent", statuses: [2]int{404, 405}, pause: mistake, means: "no web service is published at this URL"},
+	{label: "proxy", statuses: [2]int{407, 407}, pause: mistake, means: "a proxy stands between and wants a password"},
+	{label: "full", statuses: [2]int{406, 406}, full: true, pause: crowded, means: "1C had no free session in time"},
+	{label: "updating", statuses: [2]int{409, 409}, pause: updating, means: "1C is being updated"},
+	{label: "absent", statuses: [2]int{410, 410}, pause: mistake, means: "no web service is published at this URL any more"},
 	{label: "throttled", statuses: [2]int{429, 429}, means: "too many calls for the web server"},
 	{label: "unexpected", statuses: [2]int{501, 599}, unsure: true, means: "an error of the web server"},
 	// What is left: 2xx, 400, 500 and rare 4xx, told apart by the body.
@@ -164,7 +188,7 @@ var failures = []row{
 	{label: "later", http: true, statuses: [2]int{425, 425}, means: "the receiver wants to be asked again"},
 	{label: "refusal", http: true, statuses: [2]int{400, 499}, blame: verdict.Message, means: "the receiver refuses the event"},
 	{label: "failure", http: true, statuses: [2]int{500, 500}, blame: verdict.Unclear, unsure: true, means: "the receiver failed"},
-	{label: "page", kinds: byPage, means: "a web page instead of an answer"},
+	{label: "page", kinds: byPage, pause: mistake, means: "a web page instead of an answer"},
 	{label: "exception", kinds: byPlatform, blame: verdict.Unclear, means: "1C failed"},
 	{label: "unexpected", statuses: [2]int{413, 414}, blame: verdict.Message, means: "the call is too large for the web server"},
 	{label: "status", http: true, statuses: [2]int{200, 299}, blame: verdict.Unclear, unsure: true, means: "none of the statuses that were expected"},
@@ -208,6 +232,15 @@ func (r row) fits(e evidence) bool {
 	return len(r.texts) == 0 || containsAny(e.answer.Text, r.texts)
 }
 
+// outage is what the row means for all lanes, if its failure is the target's.
+func (r row) outage() verdict.Outage {
+	p := r.pause
+	if p.first == 0 {
+		p = short
+	}
+	return verdict.Outage{Cause: r.label, Sure: p.sure, Alarm: p.alarm, First: p.first, Longest: p.longest}
+}
+
 func containsAny(text string, parts []string) bool {
 	text = strings.ReplaceAll(strings.ToLower(text), "ё", "е")
 	return slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(text, p) })
@@ -218,7 +251,7 @@ func containsAny(text string, parts []string) bool {
 func (c *Client) failure(e evidence) *Failure {
 	e.http = c.hook != nil
 	r := judge(e)
-	f := &Failure{Label: r.label, status: e.status, blame: r.blame, unsure: r.unsure, down: r.down, err: e.err}
+	f := &Failure{Label: r.label, status: e.status, blame: r.blame, unsure: r.unsure, full: r.full, outage: r.outage(), err: e.err}
 	f.Why = c.redact(why(r, e))
 	if e.reading {
 		f.blame, f.unsure = verdict.Target, false

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/callbus/callbus/internal/call"
 	"github.com/callbus/callbus/internal/verdict"
 	"github.com/callbus/callbus/services/onec-adapter/internal/soap"
@@ -50,7 +52,7 @@ var answers = []fails{
 	{"no licence with 406", onectest.Status(406, "Не найдена лицензия. Не обнаружен ключ защиты программы"), "licence", verdict.Target, false, "licence"},
 	{"a session that is gone", onectest.Fault("Сеанс отсутствует или удален"), "session", verdict.Target, false, "session"},
 	{"sessions by header", onectest.Status(400, "Не указан заголовок управления сеансами или куки с идентификатором сеанса"), "session", verdict.Target, false, "session"},
-	{"full", onectest.Full(), "session", verdict.Target, false, "Истекло время ожидания сеанса (HTTP 406, 1C exception)"},
+	{"full", onectest.Full(), "full", verdict.Target, false, "Истекло время ожидания сеанса (HTTP 406, 1C exception)"},
 	{"full, without words", onectest.Status(406, ""), "full", verdict.Target, false, "no free session"},
 	{"locked", onectest.Locked(), "locked", verdict.Target, false, "Ведутся технические работы"},
 	{"forbidden", onectest.Action{Kind: onectest.KindForbidden}, "forbidden", verdict.Target, false, "refuses access"},
@@ -125,8 +127,8 @@ func check(t *testing.T, err error, want fails) {
 	if strings.ContainsAny(f.Why, "\r\n") {
 		t.Errorf("Why has several lines: %q", f.Why)
 	}
-	if f.Down() != (want.label == "refused") {
-		t.Errorf("Down is %v for %s", f.Down(), f.Label)
+	if f.Outage().Cause != want.label {
+		t.Errorf("the outage is called %q, want %q", f.Outage().Cause, want.label)
 	}
 }
 
@@ -156,6 +158,36 @@ func TestWhatWasSentIsUnsure(t *testing.T) {
 	for _, cause := range []error{io.EOF, syscall.ECONNRESET, syscall.ECONNREFUSED, errors.New("malformed HTTP response")} {
 		err := &transport.Error{Written: true, Err: cause}
 		check(t, c.failure(evidence{cause: causeOf(err), err: err}), fails{label: "broken", blame: verdict.Unclear, unsure: true})
+	}
+}
+
+// How long the target is left alone decides about an operator's night and about his licences, so it is written down twice.
+func TestEachCauseHasItsPause(t *testing.T) {
+	want := map[string]string{
+		// first, longest; at once or after five in a row; an alarm where somebody has to do something
+		"refused": "1s 5s at once", "lookup": "1s 5s", "tls": "5s 1m0s alarm", "unreached": "1s 5s", "description": "5s 1m0s alarm",
+		"timeout": "1s 5s", "stopped": "1s 5s", "broken": "1s 5s",
+		"locked": "5s 30s at once", "licence": "10s 30s at once", "full": "10s 30s at once", "session": "1s 5s",
+		"updating": "10s 1m0s at once", "lock": "1s 5s", "gateway": "1s 5s", "unavailable": "1s 5s",
+		"redirect": "5s 1m0s alarm", "unauthorized": "30s 5m0s at once alarm", "forbidden": "30s 5m0s at once alarm",
+		"absent": "5s 1m0s alarm", "proxy": "5s 1m0s alarm", "page": "5s 1m0s alarm", "throttled": "1s 5s", "unexpected": "1s 5s",
+		"fault": "1s 5s", "exception": "1s 5s",
+		"later": "1s 5s", "refusal": "1s 5s", "failure": "1s 5s", "status": "1s 5s",
+	}
+	got := make(map[string]string)
+	for _, r := range failures {
+		o := r.outage()
+		text := fmt.Sprint(o.First, " ", o.Longest)
+		if o.Sure {
+			text += " at once"
+		}
+		if o.Alarm {
+			text += " alarm"
+		}
+		got[r.label] = text
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("pauses (-want +got):\n%s", diff)
 	}
 }
 

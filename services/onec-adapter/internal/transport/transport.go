@@ -24,6 +24,8 @@ const (
 	// Apache closes an idle connection after 5 s (KeepAliveTimeout). Ours goes first: a call on a connection that the
 	// other side is closing looks like a call that may have been processed.
 	idleTimeout = 4 * time.Second
+	// maxIdle keeps the connections of as many lanes as a target may have.
+	maxIdle = 64
 )
 
 // Options say how to reach 1C.
@@ -35,6 +37,8 @@ type Options struct {
 	Bearer func() string
 	// MaxConns is the most connections at once to the host; 0 means no limit.
 	MaxConns int
+	// Dial connects; nil is TCP.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Client carries requests over HTTP/1.1 with keep-alive and Basic authentication. It follows no redirects (a POST would
@@ -50,6 +54,7 @@ type Reply struct {
 	Status   int
 	Body     []byte // at most the limit and one byte more, which says that there was more
 	Location string // where a redirect points, without credentials or query
+	Cookies  []*http.Cookie
 }
 
 // Error says that there was no answer, and whether the request may have reached the other side.
@@ -67,14 +72,18 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // New makes a client of one 1C.
 func New(o Options) *Client {
+	if o.Dial == nil {
+		dialer := net.Dialer{Timeout: connectTimeout, KeepAlive: 15 * time.Second}
+		o.Dial = dialer.DialContext
+	}
 	return &Client{options: o, http: &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
-			DialContext:            dialCounted,
+			DialContext:            counted(o.Dial),
 			TLSHandshakeTimeout:    tlsTimeout,
 			IdleConnTimeout:        idleTimeout,
 			MaxConnsPerHost:        o.MaxConns,
-			MaxIdleConnsPerHost:    max(o.MaxConns, 2),
+			MaxIdleConnsPerHost:    maxIdle,
 			MaxResponseHeaderBytes: 64 << 10,
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
 		},
@@ -140,6 +149,7 @@ func read(response *http.Response, limit int) (Reply, error) {
 	return Reply{
 		Status: response.StatusCode, Body: body,
 		Location: printableURL(response.Header.Get("Location")),
+		Cookies:  response.Cookies(),
 	}, nil
 }
 
@@ -175,13 +185,14 @@ func (c *countedConn) Write(b []byte) (int, error) {
 	return n, err
 }
 
-func dialCounted(ctx context.Context, network, address string) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: connectTimeout, KeepAlive: 15 * time.Second}
-	conn, err := dialer.DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
+func counted(dial func(context.Context, string, string) (net.Conn, error)) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return &countedConn{Conn: conn}, nil
 	}
-	return &countedConn{Conn: conn}, nil
 }
 
 // sentBytes watches one request. http.Transport repeats a request by itself only while nothing of it went out, so one
