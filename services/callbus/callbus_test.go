@@ -94,6 +94,8 @@ func TestMainSpeaksTheLanguageThatIsAskedFor(t *testing.T) {
 		{"dead list 1 2 --lang ru", 2, "лишнее слово: 2"},
 		{"targets forget --lang ru", 2, "нужно: forget ИМЯ"},
 		{"up --lang ru --bogus", 2, "callbus up: нет такого флага: -bogus"},
+		{"service --lang ru install --bogus", 2, "callbus service install: нет такого флага: -bogus"},
+		{"service --lang ru", 2, "нужно: install, remove или status"},
 		{"service install --lang ru --bogus", 2, "callbus service install: нет такого флага: -bogus"},
 		{"service reinstall", 2, "want install, remove or status"},
 	} {

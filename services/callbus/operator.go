@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -263,6 +264,16 @@ func shift(args []string) (first string, rest []string) {
 		return "", nil
 	}
 	return args[0], args[1:]
+}
+
+// takeVerb takes the verb out of the arguments, wherever it stands: each verb has flags of its own, so that they can only be
+// read when it is known.
+func takeVerb(args []string, verbs ...string) (verb string, rest []string) {
+	i := slices.IndexFunc(args, func(arg string) bool { return slices.Contains(verbs, arg) })
+	if i < 0 {
+		return "", args
+	}
+	return args[i], slices.Delete(slices.Clone(args), i, i+1)
 }
 
 func targets(args []string) int {

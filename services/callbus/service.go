@@ -36,7 +36,7 @@ type serviceCommand struct {
 }
 
 func manageService(args []string) int {
-	verb, args := shift(args)
+	verb, args := takeVerb(args, "install", "remove", "status")
 	c := &serviceCommand{fs: flag.NewFlagSet("callbus service "+verb, flag.ContinueOnError), out: os.Stdout}
 	c.tongue = lang.Flag(c.fs)
 	var work func() error
@@ -51,7 +51,7 @@ func manageService(args []string) int {
 	case "status":
 		c.reads, work = true, c.status
 	default:
-		fmt.Fprintln(os.Stderr, "callbus service:", c.tongue.Say("want install, remove or status", "нужно: install, remove или status"))
+		fmt.Fprintln(os.Stderr, "callbus service:", spoken(args).Say("want install, remove or status", "нужно: install, remove или status"))
 		return 2
 	}
 	switch err := parseOwn(c.fs, args); {

@@ -75,6 +75,7 @@ var flags = map[string]string{
 	"folder for everything that is kept":                                                                                            "папка данных",
 	"file with the user's password":                                                                                                 "файл с паролем пользователя",
 	"longest call of 1C":                                                                                                            "сколько ждать ответа 1С",
+	"who keeps sessions of 1C: auto, header (we do, by IBSession) or none":                                                          "кто ведёт сеансы 1С: auto, header (мы, через IBSession) или none",
 	"speak SOAP 1.2 instead of 1.1":                                                                                                 "SOAP 1.2 вместо 1.1",
 	"YAML file that describes several targets, instead of the --onec-… flags":                                                       "файл YAML с описанием нескольких получателей, вместо флагов --onec-…",
 	"CSV file that binds tokens to lines and addresses":                                                                             "файл CSV, который привязывает токены к линиям и адресам",
