@@ -46,8 +46,9 @@ func startPHP(t *testing.T, user, password string) *php {
 	}
 	// The stand-in is not served here: only its description is taken, the one place that says what 1C publishes.
 	wsdl := filepath.Join(dir, "teldata.wsdl")
-	write(t, wsdl, onectest.New(onectest.Options{}).WSDL())
-	p.schema = newSchema(t, wsdl)
+	described := onectest.New(onectest.Options{}).WSDL()
+	write(t, wsdl, described)
+	p.schema = readDescription(t, []byte(described)).schema(t, dir)
 	t.Setenv("CALLBUS_WSDL", wsdl)
 	t.Setenv("CALLBUS_RECORD", p.record)
 	t.Setenv("CALLBUS_FAULT", p.fault)

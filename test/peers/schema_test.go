@@ -1,7 +1,7 @@
 package peers
 
 import (
-	"os"
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -16,23 +16,17 @@ const (
 	soap12 = "http://www.w3.org/2003/05/soap-envelope"
 )
 
-// newSchema takes the xs:schema out of a description and puts the two envelopes around it. xmllint then judges the
-// bytes as they came: nothing of ours has read them and written them again.
-func newSchema(t *testing.T, wsdl string) schema {
+// envelopes puts the two envelopes around schemas (namespace → file in dir). xmllint then judges the bytes as they came:
+// nothing of ours has read them and written them again.
+func envelopes(t *testing.T, dir string, files map[string]string) schema {
 	t.Helper()
-	text, err := os.ReadFile(wsdl)
-	if err != nil {
-		t.Fatal(err)
+	var imports strings.Builder
+	for space, file := range files {
+		fmt.Fprintf(&imports, "\t<xs:import namespace=%q schemaLocation=%q/>\n", space, file)
 	}
-	_, rest, begins := strings.Cut(string(text), "<xs:schema ")
-	inner, _, ends := strings.Cut(rest, "</xs:schema>")
-	if !begins || !ends {
-		t.Fatalf("there is no xs:schema in %s", wsdl)
+	for version, space := range map[string]string{"soap11.xsd": soap11, "soap12.xsd": soap12} {
+		write(t, filepath.Join(dir, version), strings.NewReplacer("ENVELOPE", space, "IMPORTS", imports.String()).Replace(envelopeSchema))
 	}
-	dir := filepath.Dir(wsdl)
-	write(t, filepath.Join(dir, "service.xsd"), "<xs:schema "+inner+"</xs:schema>")
-	write(t, filepath.Join(dir, "soap11.xsd"), strings.ReplaceAll(envelopeSchema, "ENVELOPE", soap11))
-	write(t, filepath.Join(dir, "soap12.xsd"), strings.ReplaceAll(envelopeSchema, "ENVELOPE", soap12))
 	write(t, filepath.Join(dir, "request.xsd"), requestSchema)
 	return schema{filepath.Join(dir, "request.xsd")}
 }
@@ -45,8 +39,7 @@ const requestSchema = `<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema">
 
 // envelopeSchema wants exactly one element in the body, and wants it to be declared ("strict").
 const envelopeSchema = `<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="ENVELOPE" elementFormDefault="qualified">
-	<xs:import namespace="http://callbus.example/teldata" schemaLocation="service.xsd"/>
-	<xs:element name="Envelope">
+IMPORTS	<xs:element name="Envelope">
 		<xs:complexType>
 			<xs:sequence>
 				<xs:element name="Body">

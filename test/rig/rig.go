@@ -111,8 +111,20 @@ func StartAdapter(t testing.TB, in Ingest, target onecadapter.Target) {
 	if target.Name == "" {
 		target.Name = onecadapter.DefaultTarget
 	}
+	startAdapter(t, in, onecadapter.Options{Single: target})
+}
+
+// StartAdapterOf is StartAdapter for the targets of a file.
+func StartAdapterOf(t testing.TB, in Ingest, targets string) {
+	t.Helper()
+	startAdapter(t, in, onecadapter.Options{Targets: targets})
+}
+
+func startAdapter(t testing.TB, in Ingest, o onecadapter.Options) {
+	t.Helper()
 	run(t, "onec-adapter", func(ctx context.Context, log zerolog.Logger) error {
-		return onecadapter.Run(ctx, onecadapter.Options{NATS: in.NATS, NATSCreds: in.Creds, Single: target, Log: log})
+		o.NATS, o.NATSCreds, o.Log = in.NATS, in.Creds, log
+		return onecadapter.Run(ctx, o)
 	}, func(<-chan error) {})
 }
 

@@ -121,7 +121,8 @@ func (e *MappingError) Error() string {
 		e.Operation, e.Reason, e.Suggestion)
 }
 
-// newPlan works out docs/wire.md §3: overrides first, then known names, then position if there are exactly three.
+// newPlan works out docs/wire.md §3: overrides first, then known names, then position if there are exactly three. Overrides that
+// are empty and not nil ("parameters: {}") are a choice too: an operation without parameters is a bell.
 func newPlan(op soap.Operation, overrides map[string]string, words *mapping.Mapping) (Plan, error) {
 	m := newDraft(op, overrides)
 	if err := m.override(overrides); err != nil {
@@ -131,7 +132,7 @@ func newPlan(op soap.Operation, overrides map[string]string, words *mapping.Mapp
 	if len(m.list) == len(positions) {
 		m.byPosition()
 	}
-	if reason := m.lacks(len(overrides) > 0); reason != "" {
+	if reason := m.lacks(overrides != nil); reason != "" {
 		return Plan{}, m.failure(reason)
 	}
 	return Plan{
