@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -25,7 +26,7 @@ type Lane struct {
 	consumer jetstream.Consumer
 	messages jetstream.MessagesContext
 
-	pin        string // the owner's mark that the server gave us
+	pin        atomic.Pointer[string] // the owner's mark that the server gave us
 	reconnects uint64
 	// cursor is the lane's last ending: whatever is not above it has ended. It is read anew whenever somebody else
 	// may have moved it.
@@ -62,6 +63,15 @@ func (t *Target) Lane(ctx context.Context, i int) (*Lane, error) {
 
 // Name is "<generation>-<number>".
 func (l *Lane) Name() string { return l.name }
+
+// Pin is the mark that the server knew us by when we last got a message of the lane; empty: we have had none. It may be
+// asked for from any goroutine.
+func (l *Lane) Pin() string {
+	if pin := l.pin.Load(); pin != nil {
+		return *pin
+	}
+	return ""
+}
 
 // Message is one event for one target, waiting for its ending.
 type Message struct {
@@ -190,8 +200,9 @@ func (l *Lane) look(ctx context.Context, raw jetstream.Msg) (*Message, error) {
 
 func (l *Lane) watchOwnership(ctx context.Context, raw jetstream.Msg, meta *jetstream.MsgMetadata) {
 	pin, reconnects := raw.Headers().Get("Nats-Pin-Id"), l.target.nc.Stats().Reconnects
-	if pin != l.pin || reconnects != l.reconnects {
-		l.pin, l.reconnects, l.known, l.taken = pin, reconnects, false, true
+	if pin != l.Pin() || reconnects != l.reconnects {
+		l.pin.Store(&pin)
+		l.reconnects, l.known, l.taken = reconnects, false, true
 	}
 	if meta.NumDelivered > 1 {
 		l.known = false
@@ -255,7 +266,7 @@ func (l *Lane) Close(ctx context.Context) error {
 	if l.target.changing.Load() && l.target.nc.IsConnected() {
 		return l.release(ctx)
 	}
-	if l.pin == "" || !l.target.nc.IsConnected() {
+	if l.Pin() == "" || !l.target.nc.IsConnected() {
 		return nil
 	}
 	info, err := l.consumer.Info(ctx)
@@ -263,7 +274,7 @@ func (l *Lane) Close(ctx context.Context) error {
 		return fmt.Errorf("give up lane %s: %w", l.name, err)
 	}
 	for _, g := range info.PriorityGroups {
-		if g.PinnedClientID == l.pin {
+		if g.PinnedClientID == l.Pin() {
 			return l.target.calls.UnpinConsumer(ctx, info.Name, priorityGroup)
 		}
 	}

@@ -74,6 +74,11 @@ func (s *service) disconnect(context.Context) error {
 }
 
 func (s *service) start(context.Context) error {
+	for _, w := range s.works {
+		if err := stream.AnswerStatus(s.nc, w.target.Name, w.status); err != nil {
+			return err
+		}
+	}
 	ctx, cancel := context.WithCancel(s.group.Context())
 	s.stop, s.stopped = cancel, make(chan struct{})
 	go func() {

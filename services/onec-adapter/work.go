@@ -33,18 +33,19 @@ const (
 // work is one target of this process.
 type work struct {
 	*service
-	target    Target
-	client    *onec.Client
-	probe     probe
-	log       zerolog.Logger
-	deliverer atomic.Pointer[deliver.Deliverer]
-	lanes     atomic.Pointer[[]*stream.Lane]
-	paused    atomic.Pointer[stream.Pause]
-	changing  atomic.Bool            // its lanes
-	trouble   atomic.Pointer[string] // why 1C could not be described the last time
-	suggested string                 // the override that the log has seen
-	look      func()                 // at the secrets, which may have changed
-	hurry     chan struct{}          // they have
+	target     Target
+	client     *onec.Client
+	probe      probe
+	log        zerolog.Logger
+	deliverer  atomic.Pointer[deliver.Deliverer]
+	lanes      atomic.Pointer[[]*stream.Lane]
+	paused     atomic.Pointer[stream.Pause]
+	changing   atomic.Bool            // its lanes
+	trouble    atomic.Pointer[string] // why 1C could not be described the last time
+	suggested  string                 // the override that the log has seen
+	generation int                    // of the lanes that were opened last
+	look       func()                 // at the secrets, which may have changed
+	hurry      chan struct{}          // they have
 }
 
 func newWork(s *service, t Target) (*work, error) {
