@@ -41,20 +41,17 @@ type examination struct {
 
 func examine(args []string) int {
 	x := &examination{line: newLine("doctor")}
-	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-		var word string
-		word, args = shift(args)
-		x.about = doctor.Asked(word)
-	}
+	x.most = 1
 	x.json = x.fs.Bool("json", false, "print the findings as JSON, for scripts")
 	x.since = x.fs.Duration("since", 24*time.Hour, "how far back refused hits, shared lines and MACs are looked at")
-	x.admins.Values = []string{"127.0.0.1:9080", "127.0.0.1:9081"}
-	x.fs.Var(&x.admins, "admin", "addresses of the probes and metrics of callbus up, or of ingest and onec-adapter, with commas")
+	x.adminFlag(&x.admins)
 	switch err := x.parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return healthy
 	case err != nil:
 		return x.fail(couldNotLook, err)
+	case len(x.words) == 1:
+		x.about = doctor.Asked(x.words[0])
 	}
 	ctx, stop := lifecycle.Signals(context.Background())
 	defer stop()
