@@ -131,7 +131,7 @@ func ReadPhones(path string) (Phones, error) {
 	defer f.Close()
 	phones, err := access.ReadPhones(f)
 	if errors.Is(err, access.ErrNotUTF8) {
-		err = fmt.Errorf("%w (in a spreadsheet: CSV UTF-8)", config.ErrNotUTF8)
+		err = config.ErrNotUTF8
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
