@@ -1,0 +1,150 @@
+package bsl_test
+
+import (
+	"encoding/xml"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/callbus/callbus/internal/call"
+	callsv1 "github.com/callbus/callbus/proto/calls/v1"
+	"github.com/callbus/callbus/services/onec-adapter/onectest"
+	"github.com/callbus/callbus/test/bsl"
+)
+
+// What our tests call is what the extension publishes: the same service, operation, parameters, order and types.
+func TestTheStandInPublishesWhatTheExtensionDoes(t *testing.T) {
+	x := read(t)
+	if len(x.Operations) != 1 {
+		t.Fatalf("got the operations %v, want one", x.Operations)
+	}
+	if diff := cmp.Diff(x.Operations[0], publishedByTheStandIn(t)); diff != "" {
+		t.Errorf("the metadata (-) and the stand-in's WSDL (+) have parted:\n%s", diff)
+	}
+}
+
+func publishedByTheStandIn(t *testing.T) bsl.Operation {
+	t.Helper()
+	server := onectest.New(onectest.Options{})
+	if err := server.Start("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	answer, err := http.Get(server.URL() + "?wsdl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, address, _ := strings.Cut(server.URL(), "/ws/")
+	return operationOf(t, body, address)
+}
+
+// operationOf reads of a WSDL what the metadata say too.
+func operationOf(t *testing.T, wsdl []byte, address string) bsl.Operation {
+	t.Helper()
+	type element struct {
+		Name   string    `xml:"name,attr"`
+		Type   string    `xml:"type,attr"`
+		Fields []element `xml:"complexType>sequence>element"`
+	}
+	var doc struct {
+		Name      string    `xml:"name,attr"`
+		Namespace string    `xml:"targetNamespace,attr"`
+		Elements  []element `xml:"types>schema>element"`
+		Operation struct {
+			Name string `xml:"name,attr"`
+		} `xml:"portType>operation"`
+	}
+	if err := xml.Unmarshal([]byte(strings.TrimPrefix(string(wsdl), "\uFEFF")), &doc); err != nil {
+		t.Fatalf("%v in %s", err, wsdl)
+	}
+	o := bsl.Operation{Service: doc.Name, Address: address, Namespace: doc.Namespace, Name: doc.Operation.Name}
+	for _, e := range doc.Elements {
+		switch e.Name {
+		case o.Name:
+			for _, f := range e.Fields {
+				o.Parameters = append(o.Parameters, bsl.Typed{Name: f.Name, Type: f.Type})
+			}
+		case o.Name + "Response":
+			o.Returns = e.Fields[0].Type
+		}
+	}
+	return o
+}
+
+// The intake reads fields as Поле(Данные, "remote.number"): each must be one of the event's, and a text.
+func TestTheFieldsThatTheHTTPServiceReadsAreTheEvents(t *testing.T) {
+	var fields []string
+	for _, p := range read(t).Modules[intake].Procedures {
+		fields = append(fields, p.Strings("Поле", 1)...)
+	}
+	if len(fields) < 8 || !slices.Contains(fields, "remote.number") {
+		t.Fatalf("got only the fields %v", fields)
+	}
+	event := (&callsv1.CallEvent{}).ProtoReflect().Descriptor()
+	for _, field := range fields {
+		if !isText(event, field) {
+			t.Errorf("the event has no text %s", field)
+		}
+	}
+	for _, other := range []string{"remote", "number", "call_id", "remote.number.x", "phones.mac"} {
+		if isText(event, other) {
+			t.Errorf("%s passed for a text of the event", other)
+		}
+	}
+}
+
+// isText looks a path up by the names that JSON has. A time is a text in JSON.
+func isText(d protoreflect.MessageDescriptor, path string) bool {
+	name, below, deeper := strings.Cut(path, ".")
+	f := d.Fields().ByJSONName(name)
+	switch {
+	case f == nil:
+		return false
+	case deeper:
+		return f.Message() != nil && isText(f.Message(), below)
+	case f.Message() != nil:
+		return f.Message().FullName() == "google.protobuf.Timestamp"
+	}
+	return f.Kind() == protoreflect.StringKind
+}
+
+// A kind of event that Callbus does not have would never be shown.
+func TestTheEventsThatTheExtensionKnowsAreOurs(t *testing.T) {
+	x, known := read(t), []string{}
+	for _, p := range x.Modules[screen].Procedures {
+		known = append(known, p.Compared("Событие")...)
+	}
+	for _, p := range x.Modules[intake].Procedures {
+		known = append(known, p.Strings("Вставить", 1)...)
+	}
+	for _, want := range []string{"incoming", "answered", "outgoing", "ended", "missed"} {
+		if !slices.Contains(known, want) {
+			t.Errorf("the extension knows nothing of %s, only %v", want, known)
+		}
+	}
+	for _, name := range known {
+		if name != "" && !slices.Contains(call.CallEvents, call.EventType(name)) {
+			t.Errorf("Callbus has no event %s", name)
+		}
+	}
+}
+
+func read(t *testing.T) *bsl.Extension {
+	t.Helper()
+	x, err := bsl.Read(os.DirFS(root))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
