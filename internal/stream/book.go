@@ -102,8 +102,10 @@ func Outdated(phones []KnownPhone) []KnownPhone {
 		}
 	})
 	each(func(t *SeenToken) {
-		if end := ends[t.Made.UTC()]; !t.Made.IsZero() && !end.IsZero() {
-			t.Until = end
+		for made, end := range ends { // a rotation lets no older secret outlive a newer one
+			if !t.Made.IsZero() && !made.Before(t.Made) && (t.Until.IsZero() || end.Before(t.Until)) {
+				t.Until = end
+			}
 		}
 		t.Old = !t.Until.IsZero() || !t.Made.IsZero() && t.Made.Before(newest)
 	})

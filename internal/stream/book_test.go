@@ -184,13 +184,14 @@ func TestThePhonesTellOfARotationForEachOther(t *testing.T) {
 		phones []stream.KnownPhone
 		want   string // of the first one
 	}{
-		"nobody has called since":           {[]stream.KnownPhone{phone(first, none), phone(first, none)}, "false 0001-01-01"},
-		"one that has the same has":         {[]stream.KnownPhone{phone(first, none), phone(first, end)}, "true 2026-12-06"},
-		"one that has the new one has":      {[]stream.KnownPhone{phone(first, none), phone(second, none)}, "true 0001-01-01"},
-		"it has the new one itself":         {[]stream.KnownPhone{phone(second, none), phone(first, end)}, "false 0001-01-01"},
-		"its secret does not say how old":   {[]stream.KnownPhone{phone(none, none), phone(second, none)}, "false 0001-01-01"},
-		"of two such secrets one has ended": {[]stream.KnownPhone{phone(none, none), phone(none, end)}, "false 0001-01-01"},
-		"another rotation ends it sooner":   {[]stream.KnownPhone{phone(first, end), phone(first, monday)}, "true 2026-11-23"},
+		"nobody has called since":                       {[]stream.KnownPhone{phone(first, none), phone(first, none)}, "false 0001-01-01"},
+		"one that has the same has":                     {[]stream.KnownPhone{phone(first, none), phone(first, end)}, "true 2026-12-06"},
+		"one that has the new one has":                  {[]stream.KnownPhone{phone(first, none), phone(second, none)}, "true 0001-01-01"},
+		"it has the new one itself":                     {[]stream.KnownPhone{phone(second, none), phone(first, end)}, "false 0001-01-01"},
+		"its secret does not say how old":               {[]stream.KnownPhone{phone(none, none), phone(second, none)}, "false 0001-01-01"},
+		"of two such secrets one has ended":             {[]stream.KnownPhone{phone(none, none), phone(none, end)}, "false 0001-01-01"},
+		"another rotation ends it sooner":               {[]stream.KnownPhone{phone(first, end), phone(first, monday)}, "true 2026-11-23"},
+		"another rotation ends an older one sooner too": {[]stream.KnownPhone{phone(first, end), phone(second, monday)}, "true 2026-11-23"},
 	} {
 		got := stream.Outdated(c.phones)[0].Tokens()[0]
 		if is := fmt.Sprint(got.Old, " ", got.Until.Format(time.DateOnly)); is != c.want {
