@@ -176,7 +176,7 @@ func TestTheBrokerOfComposeKeepsItsPromise(t *testing.T) {
 
 var (
 	flagLine = regexp.MustCompile(`(?m)^\s+--?([a-z][a-z0-9-]*)`)
-	wordOnly = regexp.MustCompile(`^[a-z]+$`)
+	wordOnly = regexp.MustCompile(`^[a-z][a-z0-9]*$`)
 )
 
 // subcommand is the word that a command begins with, if it does.
