@@ -89,7 +89,7 @@ func TestInitWithFlagsSaysWhatIsWrongAndWritesNothing(t *testing.T) {
 	} {
 		dir := t.TempDir()
 		said, err := initialise(t, dir, "", "--yes", "--onec-url", c.url, "--onec-user", "callbus", "--onec-password-file", c.password,
-			"--onec-operation", c.operation)
+			"--onec-operation", c.operation, "--http", rig.FreeAddr(t))
 		if (err == nil) != (c.want == "") || !strings.Contains(said, c.want) {
 			t.Errorf("%s: got %v, want %q in\n%s", c.what, err, c.want, said)
 		}

@@ -29,7 +29,7 @@ func TestAPhoneIsSetUpAndItsCallsReach1C(t *testing.T) {
 
 	dir := t.TempDir()
 	rig.Claim(t, "callbus provision", rig.Run(t, o.executable, "provision", "yealink", "--url", "http://"+o.phones, "--phones", list,
-		"--data", o.data, "--out", dir, "--lang", "ru"), "001565aabbcc.cfg", "ключи: у каждого телефона свой", "Сервер настройки у телефона один")
+		"--data", o.data, "--out", dir, "--lang", "ru"), "001565aabbcc.cfg", "токены: у каждого телефона свой", "Сервер настройки у телефона один")
 	file, err := os.ReadFile(filepath.Join(dir, "001565aabbcc.cfg"))
 	if err != nil {
 		t.Fatal(err)
