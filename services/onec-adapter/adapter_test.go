@@ -48,7 +48,7 @@ func (b *buffer) String() string {
 	return b.b.String()
 }
 
-func run(t *testing.T, server *natstest.Server, o onecadapter.Options) adapter {
+func run(t testing.TB, server *natstest.Server, o onecadapter.Options) adapter {
 	t.Helper()
 	a := adapter{log: &buffer{}}
 	o.NATS, o.NATSCreds, o.Log = server.URL(), server.Creds(), zerolog.New(a.log)
@@ -69,7 +69,7 @@ func single(url string, sessions int) onecadapter.Options {
 	return onecadapter.Options{Single: onecadapter.Target{Name: "main", URL: url, Sessions: sessions, Timeout: 2 * time.Second}}
 }
 
-func standin(t *testing.T, o onectest.Options) *onectest.Server {
+func standin(t testing.TB, o onectest.Options) *onectest.Server {
 	t.Helper()
 	s := onectest.New(o)
 	if err := s.Start("127.0.0.1:0"); err != nil {
@@ -79,7 +79,7 @@ func standin(t *testing.T, o onectest.Options) *onectest.Server {
 	return s
 }
 
-func publish(t *testing.T, nc *nats.Conn, lines, each int) {
+func publish(t testing.TB, nc *nats.Conn, lines, each int) {
 	t.Helper()
 	p, err := stream.NewPublisher(nc, "")
 	if err != nil {
@@ -103,7 +103,7 @@ func publish(t *testing.T, nc *nats.Conn, lines, each int) {
 }
 
 // eventually waits until a claim holds: it is told by a server that nobody here can ask to tell when.
-func eventually(t *testing.T, what string, holds func() bool) {
+func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -112,7 +112,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-func endings(t *testing.T, nc *nats.Conn) int {
+func endings(t testing.TB, nc *nats.Conn) int {
 	t.Helper()
 	js, _ := jetstream.New(nc)
 	s, err := js.Stream(context.Background(), stream.Endings)

@@ -148,9 +148,9 @@ func cookieOf(r transport.Reply) string {
 }
 
 // finish tells 1C that a session is not needed any more, with a look at the WSDL, which does nothing else. Where it does not come
-// through, 1C ends the session by itself.
+// through, 1C ends the session by itself. An HTTP service has nothing to look at: any request may be an event to it.
 func (c *Client) finish(cookie string) {
-	if c.denial.of(c.password()) != nil {
+	if c.hook != nil || c.denial.of(c.password()) != nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), aliveTimeout)
