@@ -33,13 +33,14 @@ func ParseForm(s string) (Form, error) {
 	return "", fmt.Errorf("unknown number format %.20q; want one of %s", s, strings.Trim(fmt.Sprint(Forms), "[]"))
 }
 
-// Write gives a number in the form. An internal number and a service code are as they were dialled in all forms but
-// AsSent. What was sent goes on unchanged where no number was recognised in it: a name, a withheld caller.
+// Write gives a number in the form. An internal number, a service code and what is no number of any country are as they
+// were dialled in all forms but AsSent. What was sent goes on unchanged where there is no number in it: a name, a withheld
+// caller.
 func (f Form) Write(sent string, n Number) string {
 	switch {
 	case f == AsSent || f == "" || n == "":
 		return sent
-	case n[0] != '+':
+	case !n.international():
 		return string(n)
 	}
 	digits := string(n[1:])
@@ -54,6 +55,11 @@ func (f Form) Write(sent string, n Number) string {
 		return national(n)
 	}
 	return string(n)
+}
+
+// international reports whether the number begins with a country's code, as far as its form tells.
+func (n Number) international() bool {
+	return strings.HasPrefix(string(n), "+") && countDigits(string(n)) > maxInternal && !strings.ContainsAny(string(n), "*#")
 }
 
 func ru8(digits string) string {

@@ -18,6 +18,7 @@ func TestEachFormOfANumber(t *testing.T) {
 		{"+34912345678", "+34912345678", "34912345678", "81034912345678", "4912345678", "912345678"},
 		{"+375291234567", "+375291234567", "375291234567", "810375291234567", "5291234567", "80291234567"},
 		{"sip:101@pbx", "101", "101", "101", "101", "101"},
+		{"+0", "+0", "+0", "+0", "+0", "+0"},
 		{"*98", "*98", "*98", "*98", "*98", "*98"},
 		{"sip:anonymous@anonymous.invalid", "sip:anonymous@anonymous.invalid", "sip:anonymous@anonymous.invalid", "sip:anonymous@anonymous.invalid",
 			"sip:anonymous@anonymous.invalid", "sip:anonymous@anonymous.invalid"},
@@ -59,7 +60,7 @@ func FuzzForms(f *testing.F) {
 				if got != sent {
 					t.Errorf("%s of %q is %q, want it as sent", form, sent, got)
 				}
-			case n[0] != '+':
+			case !n.international():
 				if got != string(n) {
 					t.Errorf("%s of %q is %q, want it as dialled", form, sent, got)
 				}

@@ -246,8 +246,10 @@ func sameJSON(t *testing.T, body []byte, e call.Event) {
 	if err := json.Unmarshal(body, &got); err != nil {
 		t.Fatalf("%v in %q", err, body)
 	}
-	if !utf8.ValidString(e.Remote.Name + e.Remote.URI + string(e.Line)) {
-		return // JSON has no such text
+	for _, text := range []string{e.Remote.Name, e.Remote.URI, string(e.Line)} {
+		if !utf8.ValidString(text) {
+			return // JSON has no such text
+		}
 	}
 	if got.Name != e.Remote.Name || len(got.Both) != 1 || got.Both[0] != string(e.Line)+"+"+e.Remote.URI || got.Event["name"] != e.Remote.Name {
 		t.Errorf("%q says %+v", body, got)
