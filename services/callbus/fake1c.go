@@ -96,6 +96,7 @@ func (f *fake) run(ctx context.Context, log zerolog.Logger) error {
 		return err
 	}
 	log.Info().Str("url", f.server.URL()).Str("http", f.server.HTTPURL()).Msg("standin.ready")
+	fmt.Fprintln(f.out, f.tongue.Sayf("A stand-in 1C at %s: help and Enter lists what it can be told.", "Заглушка 1С: %s. Что ей можно велеть, покажет help и Enter.", f.server.URL()))
 	go f.obey()
 	<-ctx.Done()
 	return f.server.Close()
@@ -134,30 +135,33 @@ func always(d time.Duration) func() time.Duration {
 // obey reads moods, one a line, until there are no more.
 func (f *fake) obey() {
 	for lines := bufio.NewScanner(f.in); lines.Scan(); {
-		word, rest, _ := strings.Cut(strings.TrimSpace(lines.Text()), " ")
-		if word == "" {
-			continue
+		if line := strings.TrimSpace(lines.Text()); line != "" {
+			fmt.Fprintln(f.out, f.become(line))
 		}
-		fmt.Fprintln(f.out, f.become(word, strings.TrimSpace(rest)))
 	}
 }
 
 // become changes the mood, and says what came of it.
-func (f *fake) become(word, rest string) string {
+func (f *fake) become(line string) string {
 	for _, m := range moods {
-		if m.word == word {
-			if err := m.do(f, rest); err != nil {
-				return err.Error()
-			}
-			return f.tongue.Of(m.done) + f.state()
+		rest, ok := strings.CutPrefix(line+" ", m.words+" ")
+		if !ok {
+			continue
 		}
+		if err := m.do(f, strings.TrimSpace(rest)); err != nil {
+			return err.Error()
+		}
+		return f.tongue.Of(m.means) + f.state()
 	}
-	var b strings.Builder
-	fmt.Fprintln(&b, f.tongue.Say("One of these, and Enter:", "Наберите одно из этого и Enter:"))
+	return f.help()
+}
+
+func (f *fake) help() string {
+	lines := []string{f.tongue.Say("One of these, and Enter:", "Наберите одно из этого и Enter:")}
 	for _, m := range moods {
-		fmt.Fprintf(&b, "  %-18s %s\n", strings.TrimSpace(m.word+" "+m.args), f.tongue.Of(m.done))
+		lines = append(lines, fmt.Sprintf("  %-16s %s", strings.TrimSpace(m.words+" "+f.tongue.Of(m.args)), f.tongue.Of(m.means)))
 	}
-	return strings.TrimSuffix(b.String(), "\n")
+	return strings.Join(lines, "\n")
 }
 
 // state is what the session table holds.
@@ -168,21 +172,16 @@ func (f *fake) state() string {
 		len(f.server.Calls()), s.Alive, s.Logins, len(s.Refused), len(s.Denied))
 }
 
-// mood is one word of the control.
+// mood is one line of the control.
 type mood struct {
-	word, args string
-	done       lang.Text
-	do         func(f *fake, rest string) error
+	words       string
+	args, means lang.Text
+	do          func(f *fake, rest string) error
 }
 
 // behave is a mood in which each call is dealt with in the same way.
-func behave(a func(text string) onectest.Action) func(*fake, string) error {
-	return func(f *fake, text string) error { f.server.Behave(onectest.Always(a(text))); return nil }
-}
-
-// fixed is an action that says nothing of its own.
-func fixed(a func() onectest.Action) func(string) onectest.Action {
-	return func(string) onectest.Action { return a() }
+func behave(a onectest.Action) func(*fake, string) error {
+	return func(f *fake, _ string) error { f.server.Behave(onectest.Always(a)); return nil }
 }
 
 // shut is a mood of all of 1C.
@@ -190,29 +189,34 @@ func shut(a onectest.Action) func(*fake, string) error {
 	return func(f *fake, _ string) error { f.server.Shut(a); return nil }
 }
 
+// What may stand behind the words of a mood.
+var (
+	nothing = lang.Text{}
+	anyText = lang.Text{En: "[TEXT]", Ru: "[ТЕКСТ]"}
+	howMany = lang.Text{En: "N", Ru: "N"}
+	howLong = lang.Text{En: "TIME", Ru: "ВРЕМЯ"}
+)
+
 var moods = []mood{
-	{"ok", "", lang.Text{En: "all is well again", Ru: "снова всё в порядке"}, (*fake).heal},
-	{"lock", "[TEXT]", lang.Text{En: "the base is locked, its sessions are ended", Ru: "база закрыта на обслуживание, сеансы завершены"}, func(f *fake, text string) error {
-		f.server.Lock(cmp.Or(text, "Ведутся технические работы"))
-		f.server.KillSessions()
-		return nil
+	{"ok", nothing, lang.Text{En: "all is well again", Ru: "снова всё в порядке"}, (*fake).heal},
+	{"lock", anyText, lang.Text{En: "the base is locked, its sessions are ended", Ru: "база закрыта на обслуживание, сеансы завершены"}, (*fake).lock},
+	{"unlock", nothing, lang.Text{En: "the base is open", Ru: "база открыта"}, func(f *fake, _ string) error { f.server.Unlock(); return nil }},
+	{"password wrong", nothing, lang.Text{En: "the user's password has been changed", Ru: "пароль пользователя сменили"}, knowing("!")},
+	{"password right", nothing, lang.Text{En: "the user's password is the old one again", Ru: "пароль пользователя снова прежний"}, knowing("")},
+	{"update", nothing, lang.Text{En: "the platform is being updated", Ru: "идёт обновление платформы"}, shut(onectest.Updating())},
+	{"absent", nothing, lang.Text{En: "1C is down, the web server is not", Ru: "1С остановлена, веб-сервер работает"}, shut(onectest.Absent())},
+	{"page", nothing, lang.Text{En: "a web page in place of 1C, with status 200", Ru: "вместо 1С веб-страница с кодом 200"}, shut(onectest.Page())},
+	{"error", anyText, lang.Text{En: "each call is an exception in 1C's code", Ru: "на каждый вызов исключение в коде 1С"}, func(f *fake, text string) error {
+		return behave(onectest.Exception(cmp.Or(text, "Деление на 0")))(f, "")
 	}},
-	{"unlock", "", lang.Text{En: "the base is open", Ru: "база открыта"}, func(f *fake, _ string) error { f.server.Unlock(); return nil }},
-	{"password", "wrong|right", lang.Text{En: "the user's password has been changed, or is the old one again", Ru: "пароль пользователя сменён или снова прежний"}, (*fake).repassword},
-	{"update", "", lang.Text{En: "the platform is being updated", Ru: "идёт обновление платформы"}, shut(onectest.Updating())},
-	{"absent", "", lang.Text{En: "1C is down, the web server is not", Ru: "1С остановлена, веб-сервер работает"}, shut(onectest.Absent())},
-	{"page", "", lang.Text{En: "a web page in place of 1C, with status 200", Ru: "вместо 1С веб-страница с кодом 200"}, shut(onectest.Page())},
-	{"error", "[TEXT]", lang.Text{En: "each call is an exception in 1C's code", Ru: "на каждый вызов исключение в коде 1С"}, behave(func(text string) onectest.Action {
-		return onectest.Exception(cmp.Or(text, "Деление на 0"))
-	})},
-	{"deadlock", "", lang.Text{En: "each call is the victim of a deadlock", Ru: "на каждый вызов взаимоблокировка"}, behave(fixed(onectest.Deadlock))},
-	{"full", "", lang.Text{En: "no session is free in time (406)", Ru: "свободных сеансов нет (406)"}, behave(fixed(onectest.Full))},
-	{"hang", "", lang.Text{En: "no call is answered", Ru: "вызовы остаются без ответа"}, behave(fixed(onectest.Hang))},
-	{"break", "", lang.Text{En: "the connection breaks after the work", Ru: "связь рвётся после выполнения"}, behave(fixed(onectest.ResetAfter))},
-	{"kill", "", lang.Text{En: "an administrator has ended all sessions", Ru: "администратор завершил все сеансы"}, func(f *fake, _ string) error { f.server.KillSessions(); return nil }},
-	{"licences", "N", lang.Text{En: "there are so many licences now; 0: no limit", Ru: "лицензий теперь столько; 0 — сколько угодно"}, (*fake).license},
-	{"slow", "DURATION", lang.Text{En: "so long does a call take now", Ru: "столько теперь длится вызов"}, (*fake).slow},
-	{"state", "", lang.Text{En: "so it is", Ru: "так обстоят дела"}, func(*fake, string) error { return nil }},
+	{"deadlock", nothing, lang.Text{En: "each call is the victim of a deadlock", Ru: "на каждый вызов взаимоблокировка"}, behave(onectest.Deadlock())},
+	{"full", nothing, lang.Text{En: "no session is free in time (406)", Ru: "свободных сеансов нет (406)"}, behave(onectest.Full())},
+	{"hang", nothing, lang.Text{En: "no call is answered", Ru: "вызовы остаются без ответа"}, behave(onectest.Hang())},
+	{"break", nothing, lang.Text{En: "the connection breaks after the work", Ru: "связь рвётся после выполнения"}, behave(onectest.ResetAfter())},
+	{"kill", nothing, lang.Text{En: "an administrator has ended all sessions", Ru: "администратор завершил все сеансы"}, func(f *fake, _ string) error { f.server.KillSessions(); return nil }},
+	{"licences", howMany, lang.Text{En: "so many sessions at once; 0: no limit", Ru: "столько сеансов сразу; 0 — сколько угодно"}, (*fake).license},
+	{"slow", howLong, lang.Text{En: "so long a call takes", Ru: "столько длится вызов"}, (*fake).slow},
+	{"state", nothing, lang.Text{En: "so it stands", Ru: "так обстоят дела"}, func(*fake, string) error { return nil }},
 }
 
 func (f *fake) heal(string) error {
@@ -226,19 +230,22 @@ func (f *fake) heal(string) error {
 	return nil
 }
 
-func (f *fake) repassword(which string) error {
-	if f.user == "" {
-		return errors.New(f.tongue.Say("nobody is asked for a password: start with --user and --password-file", "пароль ни у кого не спрашивается: запустите с --user и --password-file"))
-	}
-	switch which {
-	case "wrong":
-		f.server.SetPassword(f.password + "!")
-	case "right":
-		f.server.SetPassword(f.password)
-	default:
-		return errors.New(f.tongue.Say("password wrong, or password right", "password wrong или password right"))
-	}
+func (f *fake) lock(text string) error {
+	f.server.Lock(cmp.Or(text, "Ведутся технические работы"))
+	f.server.KillSessions()
 	return nil
+}
+
+// knowing is a mood in which 1C knows the user by his password and something more.
+func knowing(more string) func(*fake, string) error {
+	return func(f *fake, _ string) error {
+		if f.user == "" {
+			return errors.New(f.tongue.Say("nobody is asked for a password: start with --user and --password-file",
+				"пароль ни у кого не спрашивается: запустите с --user и --password-file"))
+		}
+		f.server.SetPassword(f.password + more)
+		return nil
+	}
 }
 
 func (f *fake) license(n string) error {

@@ -306,8 +306,9 @@ func envelope(w http.ResponseWriter, status int, soap12 bool, body string) {
 func exceptionXML(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "application/xml; charset=utf-8")
 	w.WriteHeader(status)
-	fmt.Fprintf(w, `<?xml version="1.0" encoding="UTF-8"?><exception xmlns="http://v8.1c.ru/8.2/virtual-resource-system" `+
-		`xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="Exception" reason="%d">`+
+	fmt.Fprintf(w, `<?xml version="1.0" encoding="UTF-8"?><?xml-stylesheet type="text/xsl" href="http://inside.invalid/base/e1csys/vrscore/exception.xslt"?>`+
+		`<exception xmlns="http://v8.1c.ru/8.2/virtual-resource-system" xmlns:xs="http://www.w3.org/2001/XMLSchema" `+
+		`xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="Exception" clsid="580392e6-ba49-4280-ac67-fcd6f2180121" reason="%d">`+
 		`<descr xmlns="http://v8.1c.ru/8.1/data/core">%s</descr></exception>`, status, escape(text))
 }
 
@@ -316,12 +317,16 @@ func exceptionJSON(w http.ResponseWriter, status int, text string, stack int) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
 	const frame = "core83.dll:0x0000000000085928 "
-	inner := map[string]any{"descr": text, "creationStack": strings.Repeat(frame, 1+stack/len(frame))}
+	last := text[strings.LastIndex(text, "\n")+1:]
+	innermost := map[string]any{"descr": last, "creationStack": strings.Repeat(frame, 1+stack/len(frame)), "data": "77u/ew0Ke30="}
 	body, _ := json.Marshal(map[string]any{ // strings and maps only: it cannot fail
 		"#exception": "{http://v8.1c.ru/8.2/virtual-resource-system}Exception",
-		"exception":  map[string]any{"reason": status, "descr": "HTTP: " + http.StatusText(status), "inner": inner},
+		"exception": map[string]any{
+			"reason": status, "descr": "HTTP: " + http.StatusText(status) + "\nОшибка при выполнении запроса к ресурсу:",
+			"inner": map[string]any{"descr": text, "inner": innermost},
+		},
 	})
-	fmt.Fprintf(w, "\uFEFF%s", body)
+	fmt.Fprintf(w, "%s%s", mark, body)
 }
 
 func page(w http.ResponseWriter, status int, title, text string) {
