@@ -82,6 +82,58 @@ func operationOf(t *testing.T, wsdl []byte, address string) bsl.Operation {
 	return o
 }
 
+// The example of a publication is for these services, each by its name and address, with its sessions reused.
+func TestTheExampleOfAPublicationIsForThisExtension(t *testing.T) {
+	x := read(t)
+	type service struct {
+		Name    string `xml:"name,attr"`
+		Alias   string `xml:"alias,attr"`
+		RootURL string `xml:"rootUrl,attr"`
+		Reuse   string `xml:"reuseSessions,attr"`
+	}
+	var vrd struct {
+		Points   []service `xml:"ws>point"`
+		Services []service `xml:"httpServices>service"`
+	}
+	if err := xml.Unmarshal(file(t, "../../deploy/1c/default.vrd"), &vrd); err != nil {
+		t.Fatal(err)
+	}
+	got := slices.Concat(vrd.Points, vrd.Services)
+	want := []service{
+		{Name: x.Operations[0].Service, Alias: x.Operations[0].Address, Reuse: "autouse"},
+		{Name: x.Routes[0].Service, RootURL: x.Routes[0].Root, Reuse: "autouse"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the metadata (-) and default.vrd (+) have parted:\n%s", diff)
+	}
+}
+
+func TestTheGuideNamesEveryObjectAndAddress(t *testing.T) {
+	x, guide := read(t), string(file(t, "../../deploy/1c/README.md"))
+	o, r := x.Operations[0], x.Routes[0]
+	names := append(x.Names(), "/ws/"+o.Address+"?wsdl", "/hs/"+r.Root+r.Template, r.Method, o.Namespace)
+	for _, p := range o.Parameters {
+		names = append(names, "`"+p.Name+"` (`"+strings.TrimPrefix(p.Type, "xs:")+"`)")
+	}
+	if len(names) < 15 {
+		t.Fatalf("got only the names %v", names)
+	}
+	for _, name := range names {
+		if !strings.Contains(guide, name) {
+			t.Errorf("the guide does not name %s", name)
+		}
+	}
+}
+
+func file(t *testing.T, name string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
 // The intake reads fields as Поле(Данные, "remote.number"): each must be one of the event's, and a text.
 func TestTheFieldsThatTheHTTPServiceReadsAreTheEvents(t *testing.T) {
 	var fields []string

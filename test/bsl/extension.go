@@ -12,6 +12,7 @@ import (
 // Extension is an extension of a configuration as Designer dumps it into files.
 type Extension struct {
 	Operations []Operation
+	Routes     []Route
 	Modules    map[string]*Module // by their path
 	objects    map[string]*node   // by Kind.Name
 	files      map[string]string
@@ -23,6 +24,9 @@ type Operation struct {
 	Service, Address, Namespace, Name, Returns string
 	Parameters                                 []Typed
 }
+
+// Route of an HTTP service: /hs/<Root><Template>.
+type Route struct{ Service, Root, Template, Method string }
 
 // Typed is a parameter of an operation.
 type Typed struct{ Name, Type string }
@@ -59,6 +63,7 @@ func Read(root fs.FS) (*Extension, error) {
 	}
 	x.readObjects()
 	x.readOperations()
+	x.readRoutes()
 	return x, nil
 }
 
@@ -128,6 +133,29 @@ func (x *Extension) readOperations() {
 			x.Operations = append(x.Operations, operation)
 		}
 	}
+}
+
+func (x *Extension) readRoutes() {
+	for _, service := range x.of("HTTPService") {
+		for _, t := range service.at("ChildObjects").all("URLTemplate") {
+			for _, m := range t.at("ChildObjects").all("Method") {
+				x.Routes = append(x.Routes, Route{
+					service.property("Name"), service.property("RootURL"), t.property("Template"), m.property("HTTPMethod"),
+				})
+			}
+		}
+	}
+}
+
+// Names are those of the objects that the extension adds.
+func (x *Extension) Names() (names []string) {
+	for _, object := range x.objects {
+		if object.property("ObjectBelonging") != "Adopted" {
+			names = append(names, object.property("Name"))
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // of gives the objects of a kind, in the order of their names.

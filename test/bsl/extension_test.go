@@ -137,9 +137,7 @@ func TestNothingThatHoldsTheCodeTogetherCanBeLeftOut(t *testing.T) {
 		for _, held := range []string{`"`, "(", ")", " Тогда", " Цикл", "КонецЕсли", "КонецЦикла", "КонецПопытки", "КонецФункции", "КонецПроцедуры"} {
 			for _, at := range places(code, held) {
 				tried++
-				files := extension(t)
-				files[file].Data = []byte(code[:at] + code[at+len(held):])
-				if len(faults(t, files)) == 0 {
+				if m := bsl.Parse(file, code[:at]+code[at+len(held):]); len(m.Faults()) == 0 {
 					t.Errorf("%s: %q was left out at %q, and nobody noticed", file, held, code[at:min(at+60, len(code))])
 				}
 			}

@@ -61,6 +61,9 @@ func (m *Module) Procedure(name string) *Procedure {
 	return m.Procedures[i]
 }
 
+// Faults are those that the module has by itself: in its text, its blocks, its brackets, its queries.
+func (m *Module) Faults() []string { return m.faults }
+
 func (m *Module) fault(line int, format string, args ...any) {
 	m.faults = append(m.faults, fmt.Sprintf("%d: ", line)+fmt.Sprintf(format, args...))
 }
@@ -162,7 +165,7 @@ func (p *parser) procedure(begin token) {
 		p.take()
 	}
 	p.Procedures = append(p.Procedures, f)
-	p.faults = append(p.faults, f.blocks()...)
+	p.faults = append(p.faults, slices.Concat(f.blocks(), f.shapes())...)
 }
 
 // parameters reads (А, Знач Б = 1).

@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// Query is a string that begins with ВЫБРАТЬ, and where it stands.
-type Query struct {
-	Text string
+// query is a string that begins with ВЫБРАТЬ, and the line of its beginning.
+type query struct {
+	text string
 	line int
 }
 
-func (p *Procedure) queries() (all []Query) {
+func (p *Procedure) queries() (all []query) {
 	for _, t := range p.body {
 		if t.kind == text && strings.HasPrefix(strings.TrimSpace(t.text), "ВЫБРАТЬ") {
-			all = append(all, Query{Text: t.text, line: t.line})
+			all = append(all, query{text: t.text, line: t.line})
 		}
 	}
 	return all
@@ -59,12 +59,12 @@ func (m *Module) queries(registers map[string][]string) (faults []string) {
 	for _, p := range m.Procedures {
 		queries, set := p.queries(), p.Strings("УстановитьПараметр", 0)
 		for _, q := range queries {
-			for _, fault := range slices.Concat(q.shape(), q.parameters(p, set), q.fields(registers)) {
-				faults = append(faults, fmt.Sprintf("%d: %s: the query: %s", q.line, p.Name, fault))
+			for _, fault := range slices.Concat(q.parameters(p, set), q.fields(registers)) {
+				faults = append(faults, q.fault(p, fault))
 			}
 		}
 		for _, name := range set {
-			if !slices.ContainsFunc(queries, func(q Query) bool { return slices.Contains(q.names(queryParameter), "&"+name) }) {
+			if !slices.ContainsFunc(queries, func(q query) bool { return slices.Contains(q.names(queryParameter), "&"+name) }) {
 				faults = append(faults, fmt.Sprintf("%d: %s: no query has the parameter &%s", p.line, p.Name, name))
 			}
 		}
@@ -72,27 +72,38 @@ func (m *Module) queries(registers map[string][]string) (faults []string) {
 	return faults
 }
 
-func (q Query) names(pattern *regexp.Regexp) []string { return pattern.FindAllString(q.Text, -1) }
+func (q query) names(pattern *regexp.Regexp) []string { return pattern.FindAllString(q.text, -1) }
 
-func (q Query) shape() (faults []string) {
-	if !slices.Contains(q.names(queryWord), "ИЗ") {
-		faults = append(faults, "no ИЗ")
+func (q query) fault(p *Procedure, what string) string {
+	return fmt.Sprintf("%d: %s: the query: %s", q.line, p.Name, what)
+}
+
+// shapes finds queries that are none by themselves.
+func (p *Procedure) shapes() (faults []string) {
+	for _, q := range p.queries() {
+		if !slices.Contains(q.names(queryWord), "ИЗ") {
+			faults = append(faults, q.fault(p, "no ИЗ"))
+		}
+		if !q.paired() {
+			faults = append(faults, q.fault(p, "its brackets are not in pairs"))
+		}
 	}
+	return faults
+}
+
+func (q query) paired() bool {
 	depth := 0
-	for _, r := range q.Text {
+	for _, r := range q.text {
 		depth += strings.Count("(", string(r)) - strings.Count(")", string(r))
 		if depth < 0 {
 			break
 		}
 	}
-	if depth != 0 {
-		faults = append(faults, "its brackets are not in pairs")
-	}
-	return faults
+	return depth == 0
 }
 
 // parameters must be set, and placeholders such as #Таблица replaced, in the procedure of the query.
-func (q Query) parameters(p *Procedure, set []string) (faults []string) {
+func (q query) parameters(p *Procedure, set []string) (faults []string) {
 	for _, name := range q.names(queryParameter) {
 		if !slices.Contains(set, name[1:]) {
 			faults = append(faults, name+" is not set")
@@ -107,9 +118,9 @@ func (q Query) parameters(p *Procedure, set []string) (faults []string) {
 }
 
 // fields must be there, as far as they are of our registers.
-func (q Query) fields(registers map[string][]string) (faults []string) {
+func (q query) fields(registers map[string][]string) (faults []string) {
 	aliases := map[string]string{}
-	for _, m := range source.FindAllStringSubmatch(q.Text, -1) {
+	for _, m := range source.FindAllStringSubmatch(q.text, -1) {
 		if registers[m[1]] == nil {
 			faults = append(faults, "there is no register "+m[1])
 		}
@@ -118,7 +129,7 @@ func (q Query) fields(registers map[string][]string) (faults []string) {
 		}
 		aliases[m[2]] = m[1]
 	}
-	for _, m := range queryField.FindAllStringSubmatch(q.Text, -1) {
+	for _, m := range queryField.FindAllStringSubmatch(q.text, -1) {
 		if register := aliases[m[1]]; register != "" && !slices.Contains(registers[register], m[2]) {
 			faults = append(faults, register+" has no field "+m[2])
 		}
