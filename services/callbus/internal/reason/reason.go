@@ -37,7 +37,7 @@ var russian = strings.NewReplacer(
 	"the connection broke in mid-call", "соединение оборвалось посреди вызова",
 	"the infobase is locked for maintenance", "база заблокирована для обслуживания",
 	"1C has no free licence", "в 1С нет свободной лицензии",
-	"1C has no session for the call", "в 1С нет сеанса для вызова",
+	"1C does not know the session", "1С не знает этого сеанса",
 	"the 1C platform is being updated", "платформа 1С обновляется",
 	"a lock in the database of 1C", "блокировка в базе данных 1С",
 	"the web server has lost 1C behind it", "веб-сервер потерял связь с 1С",
