@@ -33,6 +33,8 @@ type Publication struct {
 	MaxAge      time.Duration // an idle session ends after it
 	PoolSize    int           // the most sessions of AutoUse
 	PoolTimeout time.Duration // how long a call waits for a session that is busy, or for a place in the pool
+	// SessionForWSDL wants a session for ?wsdl, too, where the client has to start it (Use). Whether real ones do is not known.
+	SessionForWSDL bool
 }
 
 func (p Publication) withDefaults() Publication {
@@ -196,12 +198,11 @@ func (b *infobase) byHeader(ctx context.Context, w wish) (visit, *refusal) {
 	return visit{}, &refusal{status: http.StatusBadRequest, text: TextNoSession}
 }
 
-// look is a look at the WSDL. Whether a real 1C starts a session for it is not known; this one needs none for who says
-// nothing of sessions, but a base that is locked shows it. Who does say something is held to it, so a session can be
-// started, kept and finished with a look.
+// look is a look at the WSDL. It needs no session for who says nothing of sessions, unless the publication wants that, but a
+// base that is locked shows it. Who does say something is held to it, so a session can be started, kept and finished with a look.
 func (b *infobase) look(ctx context.Context, w wish) (visit, *refusal) {
 	b.mutex.Lock()
-	speaks := b.publication.Reuse == Use && w != wish{}
+	speaks := b.publication.Reuse == Use && (w != wish{} || b.publication.SessionForWSDL)
 	var refused *refusal
 	if b.lock {
 		refused = b.refused()

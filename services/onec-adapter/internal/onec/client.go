@@ -147,23 +147,43 @@ func (c *Client) planOf(document []byte) (Plan, error) {
 	return plan, err
 }
 
-// readWSDL gives the document, or says why the answer is none.
+// readWSDL gives the document, or says why the answer is none. Whether a publication with reuseSessions="use" gives its WSDL
+// without a session is not known; where it does not, one is started for the reading alone.
 func (c *Client) readWSDL(ctx context.Context) ([]byte, error) {
+	reply, failure := c.look(ctx, nil)
+	if failure != nil && failure.wantsSession() && c.config.Session != None {
+		reply, failure = c.look(ctx, http.Header{sessionHeader: {"start"}})
+		if cookie := cookieOf(reply); cookie != "" {
+			c.finish(cookie)
+		}
+	}
+	if failure != nil {
+		return nil, failure
+	}
+	return reply.Body, nil
+}
+
+// wantsSession reports that 1C asked for a session, and not that it has none to give.
+func (f *Failure) wantsSession() bool {
+	return f.Label == "session" && (f.status == http.StatusBadRequest || f.status == http.StatusNotFound)
+}
+
+func (c *Client) look(ctx context.Context, header http.Header) (transport.Reply, *Failure) {
 	password := c.password()
 	if denied := c.denial.of(password); denied != nil {
-		return nil, denied
+		return transport.Reply{}, denied
 	}
-	reply, err := c.reads.Do(ctx, transport.Request{Method: http.MethodGet, URL: c.address.wsdl, Limit: soap.MaxWSDL})
+	reply, err := c.reads.Do(ctx, transport.Request{Method: http.MethodGet, URL: c.address.wsdl, Header: header, Limit: soap.MaxWSDL})
 	if err != nil {
-		return nil, c.failure(evidence{cause: causeOf(err), reading: true, err: err})
+		return reply, c.failure(evidence{cause: causeOf(err), reading: true, err: err})
 	}
 	if reply.Status == http.StatusOK && isWSDL(reply.Body) {
-		return reply.Body, nil
+		return reply, nil
 	}
 	answer := soap.ReadAnswer(reply.Body)
 	failure := c.failure(evidence{cause: answered, status: reply.Status, answer: answer, hint: reply.Location, reading: true})
 	c.denial.note(password, failure)
-	return nil, failure
+	return reply, failure
 }
 
 // forget makes the next call read the WSDL again.
