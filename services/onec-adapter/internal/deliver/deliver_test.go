@@ -25,6 +25,7 @@ type fakeLane struct {
 	name    string
 	waiting []*fakeMessage
 	ready   chan struct{}
+	sent    uint64
 	pulls   int
 	pauses  int
 	closed  bool
@@ -93,6 +94,7 @@ func (l *fakeLane) Next(ctx context.Context) (Message, error) {
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
+		case <-l.ready: // something new
 		case <-time.After(look):
 		}
 	}

@@ -1,0 +1,7 @@
+//go:build !race
+
+package deliver
+
+import "time"
+
+const betweenHits = 200 * time.Millisecond
