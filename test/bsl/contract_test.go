@@ -200,6 +200,22 @@ func TestTheEventsThatTheExtensionKnowsAreOurs(t *testing.T) {
 	}
 }
 
+// TelData's numbers mean in 1C what docs/wire.md promises.
+func TestTheNumbersOfTelDataAreThoseOfTheWire(t *testing.T) {
+	p := read(t).Modules[intake].Procedure("ПринятьTelData")
+	numbers, names := p.Strings("Вставить", 0), p.Strings("Вставить", 1)
+	if len(numbers) != 4 || len(names) != 4 {
+		t.Fatalf("got the numbers %v and names %v, want four", numbers, names)
+	}
+	_, row, _ := strings.Cut(string(file(t, "../../docs/wire.md")), "| `Nomer_Sobitia`")
+	row, _, _ = strings.Cut(row, "\n")
+	for i, number := range numbers {
+		if !strings.Contains(row+",", number+" "+names[i]+",") {
+			t.Errorf("%s is %s here; in docs/wire.md: %s", number, names[i], row)
+		}
+	}
+}
+
 func read(t *testing.T) *bsl.Extension {
 	t.Helper()
 	x, err := bsl.Read(os.DirFS(root))
