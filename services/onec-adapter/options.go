@@ -296,7 +296,7 @@ func (t *Target) webhook() *webhook.Config {
 // file is a targets file with this target and a table of parameters, in the one line that a log has.
 func (t *Target) file(parameters string) string {
 	fields := []string{"name: " + t.Name, fmt.Sprintf("url: %q", t.URL)}
-	for _, row := range []struct{ key, value string }{{"user", t.User}, {"password_file", t.PasswordFile}, {"operation", t.Operation}} {
+	for _, row := range []struct{ key, value string }{{"user", t.User}, {"password_file", t.PasswordFile}, {"bearer_file", t.BearerFile}, {"operation", t.Operation}} {
 		if row.value != "" {
 			fields = append(fields, fmt.Sprintf("%s: %q", row.key, row.value))
 		}
