@@ -97,6 +97,7 @@ func (f *fake) run(ctx context.Context, log zerolog.Logger) error {
 	}
 	log.Info().Str("url", f.server.URL()).Str("http", f.server.HTTPURL()).Msg("standin.ready")
 	fmt.Fprintln(f.out, f.tongue.Sayf("A stand-in 1C at %s: help and Enter lists what it can be told.", "Заглушка 1С: %s. Что ей можно велеть, покажет help и Enter.", f.server.URL()))
+	readInBackground()
 	go f.obey()
 	<-ctx.Done()
 	return f.server.Close()
