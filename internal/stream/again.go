@@ -137,12 +137,13 @@ func (r *Repeat) waits(ctx context.Context) (map[string]bool, error) {
 		if err != nil {
 			return nil, err
 		}
-		ended[i] = max(last.Sequence, r.set.From-min(1, r.set.From))
+		ended[i] = max(last.Sequence, r.set.begin()-1)
 	}
 	waits := map[string]bool{}
 	again := jetstream.ConsumerConfig{FilterSubject: AgainSubject(r.Target, "*"), HeadersOnly: true}
 	err = readAll(ctx, calls, again, func(m jetstream.Msg, sequence uint64) {
-		if site, line := laneKey(m.Headers()); sequence > ended[LaneOf(site, line, r.set.Lanes)] {
+		site, line := laneKey(m.Headers())
+		if sequence > ended[LaneOf(site, line, r.set.Lanes)] && !r.set.passed(site, line, sequence) {
 			waits[m.Headers().Get("ce-id")] = true
 		}
 	})

@@ -7,109 +7,227 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"time"
+	"strings"
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/callbus/callbus/internal/call"
+	"github.com/callbus/callbus/internal/config"
 	"github.com/callbus/callbus/internal/stream"
-	"github.com/callbus/callbus/services/callbus/internal/lang"
-	"github.com/callbus/callbus/services/callbus/internal/reason"
+	"github.com/callbus/callbus/services/callbus/internal/letters"
 )
 
-// letters is one callbus dead.
-type letters struct {
+// deadLetters is one callbus dead.
+type deadLetters struct {
 	*line
-	verb   string
-	number uint64
+	verb             string
+	numbers          []uint64
+	which            stream.Which
+	since, until     config.Moment
+	all, dryRun, yes bool
+	json             bool
 }
 
 func dead(args []string) int {
-	d := letters{line: newLine("dead")}
-	d.most, d.check = 2, d.read
+	d := &deadLetters{line: newLine("dead")}
+	d.most, d.check = 1000, d.read
+	whichFlags(d.line, &d.which, &d.since, &d.until)
+	d.fs.StringVar(&d.which.Target, "target", "", "those of this target only")
+	d.fs.StringVar(&d.which.Why, "why", "", "those in whose reason or answer this stands")
+	d.fs.BoolVar(&d.all, "all", false, "retry, drop: all dead letters")
+	d.fs.BoolVar(&d.dryRun, "dry-run", false, "only say what would be done, and with how many")
+	d.fs.BoolVar(&d.yes, "yes", false, "do not ask first")
+	d.fs.BoolVar(&d.json, "json", false, "list, show: print JSON, for scripts")
 	return d.run(args, func(ctx context.Context, nc *nats.Conn) error {
-		ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-		defer cancel()
-		switch d.verb {
-		case "show":
-			return d.show(ctx, nc)
-		case "retry":
-			return d.retry(ctx, nc)
-		}
-		return d.list(ctx, nc)
+		verbs := map[string]func(context.Context, *nats.Conn) error{"list": d.list, "show": d.show, "retry": d.retry, "drop": d.drop}
+		return verbs[d.verb](ctx, nc)
 	})
 }
 
-// read takes the verb and the number.
-func (d *letters) read() (err error) {
+// whichFlags are those that say which events are meant.
+func whichFlags(l *line, w *stream.Which, since, until *config.Moment) {
+	l.fs.StringVar((*string)(&w.Line), "line", "", "those of this line only")
+	l.fs.StringVar((*string)(&w.Event), "event", "", "those of this event only: incoming, ended…")
+	l.fs.StringVar(&w.Remote, "remote", "", "those with this number on the other side only, in any spelling")
+	l.fs.Var(since, "since", "those that ended then or later: 3h or 7d (ago), 03:00 (today), 2026-11-22 03:00")
+	l.fs.Var(until, "until", "those that ended before that")
+}
+
+// read takes the verb, and the numbers or filters.
+func (d *deadLetters) read() error {
+	d.which.Since, d.which.Until = d.since.Time, d.until.Time
 	verb, rest := shift(d.words)
-	number, _ := shift(rest)
-	if !slices.Contains([]string{"list", "show", "retry"}, verb) || verb == "list" && number != "" {
-		return errors.New(d.tongue.Say("want list, show N or retry N", "нужно: list, show N или retry N"))
+	if d.verb = verb; !slices.Contains([]string{"list", "show", "retry", "drop"}, verb) {
+		return errors.New(d.tongue.Say("want list, show N, retry N or drop N", "нужно: list, show N, retry N или drop N"))
 	}
-	d.verb = verb
-	if d.number, err = strconv.ParseUint(number, 10, 64); err != nil && verb != "list" {
+	if d.verb == "list" && len(rest) > 0 {
+		return errors.New(d.tongue.Wrong(fmt.Errorf("unexpected argument: %s", strings.Join(rest, " "))))
+	}
+	for _, word := range rest {
+		number, err := strconv.ParseUint(word, 10, 64)
+		if err != nil {
+			return errors.New(d.tongue.Sayf("%s: want the number of a dead letter (callbus dead list shows them)",
+				"%s: нужен номер отвергнутого события (номера покажет callbus dead list)", word))
+		}
+		d.numbers = append(d.numbers, number)
+	}
+	if err := d.knownEvent(d.which.Event); err != nil {
+		return err
+	}
+	return d.meant()
+}
+
+// meant refuses a command that does not say clearly which letters it means.
+func (d *deadLetters) meant() error {
+	filters := !d.which.Any() || d.all
+	switch {
+	case d.verb == "show" && len(d.numbers) == 0:
 		return errors.New(d.tongue.Say("want the number of a dead letter (callbus dead list shows them)",
 			"нужен номер отвергнутого события (номера покажет callbus dead list)"))
+	case len(d.numbers) > 0 && filters:
+		return errors.New(d.tongue.Say("want numbers or filters, not both", "нужны или номера, или условия, не вместе"))
+	case (d.verb == "retry" || d.verb == "drop") && len(d.numbers) == 0 && !filters:
+		return errors.New(d.tongue.Say("which? Name numbers or filters, or --all for all of them (callbus dead list shows them)",
+			"какие? Назовите номера или условия, или все сразу: --all (список: callbus dead list)"))
 	}
 	return nil
 }
 
-func (d *letters) list(ctx context.Context, nc *nats.Conn) error {
-	n := 0
-	err := stream.DeadLetters(ctx, nc, func(l stream.DeadLetter) {
-		n++
-		fmt.Println(letterLine(l, *d.tongue))
-	})
-	if errors.Is(err, stream.ErrNoEndings) {
-		fmt.Println(d.tongue.Say("no dead letters: nothing has gone to 1C yet", "отвергнутых событий нет: в 1С ещё ничего не передавалось"))
-		return nil
+// knownEvent refuses an event that there is not; empty is none.
+func (l *line) knownEvent(e call.EventType) error {
+	if e != "" && !slices.Contains(call.CallEvents, e) {
+		return errors.New(l.tongue.Sayf("--event %s: want one of %v", "--event %s: нужно одно из %v", e, call.CallEvents))
 	}
-	if err == nil && n == 0 {
+	return nil
+}
+
+// chosen reads the letters that are meant.
+func (d *deadLetters) chosen(ctx context.Context, nc *nats.Conn) (all []stream.DeadLetter, err error) {
+	for _, number := range d.numbers {
+		letter, err := stream.FindDeadLetter(ctx, nc, number)
+		if err != nil {
+			return nil, fmt.Errorf("%d: %w", number, d.inWords(err))
+		}
+		all = append(all, letter)
+	}
+	if len(d.numbers) > 0 {
+		return all, nil
+	}
+	err = stream.DeadLetters(ctx, nc, func(l stream.DeadLetter) {
+		if d.which.Means(l.Ended) {
+			all = append(all, l)
+		}
+	})
+	return all, err
+}
+
+func (d *deadLetters) list(ctx context.Context, nc *nats.Conn) error {
+	all, err := d.chosen(ctx, nc)
+	nothingYet := errors.Is(err, stream.ErrNoEndings)
+	switch {
+	case err != nil && !nothingYet:
+		return err
+	case d.json:
+		return d.print(all)
+	case nothingYet:
+		fmt.Println(d.tongue.Say("no dead letters: nothing has gone to 1C yet", "отвергнутых событий нет: в 1С ещё ничего не передавалось"))
+	case len(all) == 0:
 		fmt.Println(d.tongue.Say("no dead letters", "отвергнутых событий нет"))
 	}
-	return err
+	d.lines(all)
+	return nil
 }
 
-// letterLine is a dead letter's line in the list.
-func letterLine(d stream.DeadLetter, l lang.Lang) string {
-	unsure := ""
-	if d.Unsure {
-		unsure = l.Say(" (1C may have taken it)", " (возможно, 1С его приняла)")
+func (d *deadLetters) lines(all []stream.DeadLetter) {
+	for _, l := range all {
+		fmt.Println(letters.Line(l, *d.tongue))
 	}
-	return l.Sayf("%6d  %s  %s  %-9s  line %s  %s  tries %d%s  %s", "%6d  %s  %s  %-9s  линия %s  %s  попыток %d%s  %s",
-		d.Number, d.Time.Local().Format(time.DateTime), d.Target, l.Event(d.Event.Type), d.Event.Line, d.Event.Remote.URI,
-		d.Attempts, unsure, reason.In(l, d.Why))
 }
 
-// show prints all that is known, for scripts too: its names are the same in every language.
-func (d *letters) show(ctx context.Context, nc *nats.Conn) error {
-	l, err := stream.FindDeadLetter(ctx, nc, d.number)
+func (d *deadLetters) print(all []stream.DeadLetter) error {
+	reports := []letters.Report{}
+	for _, l := range all {
+		reports = append(reports, letters.ReportOf(l))
+	}
+	return printJSON(os.Stdout, reports)
+}
+
+func (d *deadLetters) show(ctx context.Context, nc *nats.Conn) error {
+	all, err := d.chosen(ctx, nc)
 	if err != nil {
 		return err
 	}
-	type party struct{ URI, Number, Name string }
-	return printJSON(os.Stdout, struct {
-		Number                          uint64
-		Died                            time.Time
-		Target, Lane, Why, Answer       string
-		Tries                           int
-		MayHaveBeenTaken                bool
-		ID, Event, Line, Source, CallID string
-		Accepted                        time.Time
-		Remote, Local                   party
-		Raw                             string
-	}{
-		l.Number, l.Time.Local(), l.Target, l.Lane, l.Why, l.Answer, l.Attempts, l.Unsure,
-		l.Event.ID, string(l.Event.Type), string(l.Event.Line), l.Event.Source, l.Event.CallID, l.Event.Time.Local(),
-		party{l.Event.Remote.URI, string(l.Event.Remote.Number), l.Event.Remote.Name},
-		party{l.Event.Local.URI, string(l.Event.Local.Number), l.Event.Local.Name}, l.Event.Raw,
-	})
+	if d.json {
+		return d.print(all)
+	}
+	for _, l := range all {
+		fmt.Print(letters.Story(l, *d.tongue))
+	}
+	return nil
 }
 
-func (d *letters) retry(ctx context.Context, nc *nats.Conn) error {
-	if err := stream.Retry(ctx, nc, d.number); err != nil {
+// retry sends letters again. What is named one by one goes at once; of many a few at a time, so that calls of now pass.
+func (d *deadLetters) retry(ctx context.Context, nc *nats.Conn) error {
+	if len(d.numbers) > 0 && !d.dryRun {
+		return d.retryEach(ctx, nc)
+	}
+	all, err := d.chosen(ctx, nc)
+	if err != nil {
 		return err
 	}
-	fmt.Println(d.tongue.Sayf("dead letter %d is on its way to 1C again", "событие №%d снова отправлено в 1С", d.number))
+	repeats, err := stream.Retries(ctx, nc, all)
+	if err != nil {
+		return err
+	}
+	if len(repeats) == 0 {
+		fmt.Println(d.tongue.Say("no dead letters to send again", "отправлять снова нечего"))
+	}
+	for _, r := range repeats {
+		d.tellPlan(r)
+	}
+	if d.dryRun {
+		d.lines(all)
+		return nil
+	}
+	for _, r := range repeats {
+		if err := d.sendAgain(ctx, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *deadLetters) retryEach(ctx context.Context, nc *nats.Conn) error {
+	for _, number := range d.numbers {
+		if err := stream.Retry(ctx, nc, number); err != nil {
+			return fmt.Errorf("%d: %w", number, d.inWords(err))
+		}
+		fmt.Println(d.tongue.Sayf("dead letter %d is on its way to 1C again", "событие №%d снова отправлено в 1С", number))
+	}
+	return nil
+}
+
+// drop removes letters for good, and leaves a line of each behind.
+func (d *deadLetters) drop(ctx context.Context, nc *nats.Conn) error {
+	all, err := d.chosen(ctx, nc)
+	if err != nil {
+		return err
+	}
+	if len(all) == 0 || d.dryRun {
+		fmt.Println(d.tongue.Sayf("would be dropped: %d", "будет удалено: %d", len(all)))
+		d.lines(all)
+		return nil
+	}
+	question := d.tongue.Sayf("%d dead letters will be gone for good, and 1C will never hear of them. Go on?",
+		"Отвергнутых событий: %d. Они будут удалены навсегда, 1С о них не узнает. Продолжить?", len(all))
+	if err := d.sure(ctx, d.yes, question); err != nil {
+		return err
+	}
+	for _, l := range all {
+		if err := stream.Drop(ctx, nc, l.Number); err != nil {
+			return fmt.Errorf("%d: %w", l.Number, d.inWords(err))
+		}
+		fmt.Println(d.tongue.Say("dropped ", "удалено ") + letters.Line(l, *d.tongue))
+	}
 	return nil
 }

@@ -97,6 +97,9 @@ func Takes(t call.EventType) bool {
 	return takes
 }
 
+// Stale reports whether an event was kept from a target for its age alone: why is its ending's.
+func Stale(why string) bool { return deliver.Stale(why) }
+
 // Meanings are the phrases that reasons begin with, in Trouble.Why, in the log and in what becomes of events: whoever speaks
 // to an operator in another language has to know them all.
 func Meanings() []string {

@@ -36,7 +36,7 @@ type Tried struct {
 	Step  Step
 	State State
 	Took  time.Duration // 0: it was settled together with another step
-	Found string
+	Found string        // where it has passed
 }
 
 // State is passed, failed or not tried.
@@ -52,9 +52,9 @@ const (
 // Inquiry says what is checked, and how far.
 type Inquiry struct {
 	Options
-	Target string                           // this one only; empty: all
-	Call   *call.Event                      // calls 1C once with this event; nil: no operation is called
-	Tell   func(target string, tried Tried) // hears of each step; nil: nobody does
+	Target string               // this one only; empty: all
+	Call   *call.Event          // calls 1C once with this event; nil: no operation is called
+	Tell   func(Checked, Tried) // hears of each step; nil: nobody does
 }
 
 // ErrNoTarget says that the options describe no such target.
@@ -113,14 +113,14 @@ func (x *exam) steps() []Step {
 		all = []Step{DNS, TCP, TLS, Mapping, Trial} // any request may be an event to it, so nothing is asked
 	}
 	return slices.DeleteFunc(all, func(s Step) bool {
-		return s == TLS && !strings.HasPrefix(strings.ToLower(x.target.URL), "https:") || s == Trial && x.Call == nil
+		return s == TLS && !strings.HasPrefix(x.checked.URL, "https:") || s == Trial && x.Call == nil
 	})
 }
 
 func (x *exam) note(t Tried) {
 	x.checked.Steps = append(x.checked.Steps, t)
 	if x.Tell != nil {
-		x.Tell(x.target.Name, t)
+		x.Tell(x.checked, t)
 	}
 }
 
@@ -133,7 +133,7 @@ func (x *exam) fail(s Step, took time.Duration, err error) error {
 
 // reach goes as far as can be gone without a word of HTTP.
 func (x *exam) reach(ctx context.Context) error {
-	for _, h := range transport.Reach(ctx, strings.TrimSpace(x.target.URL)) {
+	for _, h := range transport.Reach(ctx, x.checked.URL) {
 		if h.Err != nil {
 			return x.fail(Step(h.Name), h.Took, onec.Unreached(h.Err))
 		}
@@ -187,8 +187,8 @@ func (x *exam) plan(p onec.Plan) {
 // clearer finds out what a web server that answers strangely may be.
 func (x *exam) clearer(ctx context.Context, err error) error {
 	step := stepOf(err)
-	if (step == HTTP || step == WSDL) && ctx.Err() == nil && strings.HasPrefix(strings.ToLower(x.target.URL), "http:") &&
-		transport.SpeaksTLS(ctx, x.target.URL) {
+	if (step == HTTP || step == WSDL) && ctx.Err() == nil && strings.HasPrefix(x.checked.URL, "http:") &&
+		transport.SpeaksTLS(ctx, x.checked.URL) {
 		return &wrongScheme{err}
 	}
 	return err
@@ -208,7 +208,7 @@ func (x *exam) call(ctx context.Context) error {
 	reply, err := x.client.Call(ctx, *x.Call)
 	x.checked.Reply = reply
 	if err != nil {
-		return x.fail(Trial, time.Since(begin), err)
+		return x.fail(Trial, time.Since(begin), x.clearer(ctx, err))
 	}
 	x.note(Tried{Trial, Passed, time.Since(begin), reply.Answer})
 	return nil

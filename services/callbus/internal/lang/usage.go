@@ -105,6 +105,7 @@ var mistakes = []struct {
 	{regexp.MustCompile(`\bwant ru or en$`), "нужно ru или en"},
 	{regexp.MustCompile(`\bwant a time such as `), "нужно время, например "},
 	{regexp.MustCompile(`90m, 24h or 7d$`), "90m, 24h или 7d"},
+	{regexp.MustCompile(`\bwant a point in time such as 3h or 7d \(ago\), 03:00 \(today\) or `), "нужен момент времени, например 3h или 7d (назад), 03:00 (сегодня) или "},
 	{regexp.MustCompile(`\bunknown setting (".*?"); known are `), "неизвестная настройка $1; есть такие: "},
 	{regexp.MustCompile(`\bline (\d+): `), "строка $1: "},
 	{regexp.MustCompile(`(\S+) is given twice$`), "$1 задано дважды"},

@@ -1,0 +1,173 @@
+package callbus
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/callbus/callbus/internal/call"
+	"github.com/callbus/callbus/internal/lifecycle"
+	"github.com/callbus/callbus/internal/phone"
+	"github.com/callbus/callbus/internal/stream"
+	"github.com/callbus/callbus/services/callbus/internal/check"
+	onecadapter "github.com/callbus/callbus/services/onec-adapter"
+)
+
+// inquiry is one callbus check.
+type inquiry struct {
+	*line
+	onec                onecadapter.Options
+	json, trial         *bool
+	event, ofLine, with *string
+}
+
+func checkOneC(args []string) int {
+	x := &inquiry{line: newLine("check")}
+	x.most = 1
+	x.onec.TargetFlags(x.fs)
+	x.json = x.fs.Bool("json", false, "print the findings as JSON, for scripts")
+	x.trial = x.fs.Bool("call", false, "call 1C once, as if a phone had told of an event")
+	x.event = x.fs.String("event", string(call.Ended), "event of the test call")
+	x.ofLine = x.fs.String("line", "000", "line of the test call")
+	x.with = x.fs.String("remote", "+70000000000", "number of the other side of the test call")
+	switch err := x.parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return healthy
+	case err != nil:
+		return x.fail(couldNotLook, err)
+	}
+	ctx, stop := lifecycle.Signals(context.Background())
+	defer stop()
+	code, err := x.work(ctx)
+	if err != nil {
+		return x.fail(couldNotLook, x.inWords(err))
+	}
+	return code
+}
+
+// work goes to each 1C, and tells what a running Callbus knows of it.
+func (x *inquiry) work(ctx context.Context) (code int, err error) {
+	teller := &check.Teller{Writer: os.Stdout, Lang: *x.tongue, Plain: check.Plain(os.Getenv, runtime.GOOS)}
+	q := onecadapter.Inquiry{Options: x.onec}
+	q.Target, _ = shift(x.words)
+	if *x.trial {
+		if q.Call, err = x.testCall(); err != nil {
+			return 0, err
+		}
+	}
+	if !*x.json {
+		x.announce(q.Call)
+		q.Tell = teller.Step
+	}
+	known := x.ask(ctx)
+	all, err := q.Examine(ctx)
+	if err != nil {
+		return 0, x.clearer(err)
+	}
+	return x.say(teller, all, <-known)
+}
+
+func (x *inquiry) clearer(err error) error {
+	switch {
+	case errors.Is(err, onecadapter.ErrNoTarget):
+		return errors.New(x.tongue.Sayf("the settings have no target %s", "в настройках нет получателя %s", x.words[0]))
+	case x.onec.Single.URL == "" && x.onec.Targets == "":
+		return errors.New(x.tongue.Say("which 1C? Name the file of callbus up with --config callbus.yaml, or --onec-url, or --targets",
+			"какую 1С? Назовите файл callbus up: --config callbus.yaml, или укажите --onec-url, или --targets"))
+	}
+	return err
+}
+
+// testCall is the event that 1C is called with. Nobody has line 000, and no number begins with +7000: what 1C does with such
+// an end of a call disturbs nobody.
+func (x *inquiry) testCall() (*call.Event, error) {
+	event := call.EventType(*x.event)
+	if !slices.Contains(call.CallEvents, event) {
+		return nil, errors.New(x.tongue.Sayf("--event %s: want one of %v", "--event %s: нужно одно из %v", event, call.CallEvents))
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, err
+	}
+	return &call.Event{
+		ID: id.String(), Type: event, Time: time.Now().UTC(), Line: call.Line(*x.ofLine), Source: "check",
+		Remote: call.Party{URI: *x.with, Number: phone.Parse(*x.with, phone.DefaultRegion)},
+	}, nil
+}
+
+// announce says what will be done to 1C.
+func (x *inquiry) announce(e *call.Event) {
+	if e == nil {
+		return
+	}
+	fmt.Println(x.tongue.Sayf("1C will be called once, as if a phone had told: %s, line %s, other side %s. What comes of it is up to its code.",
+		"1С будет вызвана один раз, как если бы телефон сообщил: %s, линия %s, собеседник %s. Что она с этим сделает, решает её код.",
+		x.tongue.Event(e.Type), e.Line, *x.with))
+}
+
+// ask looks meanwhile what a running Callbus knows of its targets; nothing where there is none that this user may ask.
+func (x *inquiry) ask(ctx context.Context) <-chan []stream.Progress {
+	known := make(chan []stream.Progress, 1)
+	go func() {
+		defer close(known)
+		nc, err := x.connect(ctx)
+		if err != nil {
+			return
+		}
+		defer nc.Close()
+		ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+		defer cancel()
+		if store, err := stream.Look(ctx, nc); err == nil {
+			known <- store.Targets
+		}
+	}()
+	return known
+}
+
+func (x *inquiry) say(teller *check.Teller, all []onecadapter.Checked, known []stream.Progress) (code int, err error) {
+	var reports []check.Report
+	for _, c := range all {
+		if c.Trouble != nil {
+			code = ill
+		}
+		reports = append(reports, check.ReportOf(c, *x.tongue))
+	}
+	if *x.json {
+		return code, printJSON(os.Stdout, struct {
+			Healthy bool           `json:"healthy"`
+			Targets []check.Report `json:"targets"`
+		}{code == healthy, reports})
+	}
+	for _, c := range all {
+		if len(all) > 1 {
+			fmt.Printf("\n1C %s\n", c.Target)
+		}
+		teller.Result(c)
+		i := slices.IndexFunc(known, func(p stream.Progress) bool { return p.Target == c.Target })
+		if i >= 0 {
+			fmt.Println(x.inStore(known[i]))
+		}
+	}
+	return code, nil
+}
+
+// inStore is what the running Callbus knows of a target.
+func (x *inquiry) inStore(p stream.Progress) string {
+	text := x.tongue.Say("In the running Callbus nothing waits for it", "В работающем Callbus для неё ничего не ждёт")
+	if !p.Oldest.IsZero() {
+		text = x.tongue.Sayf("In the running Callbus events wait for it, %d at most, the oldest since %s", "В работающем Callbus её ждут события, не больше %d, самое старое с %s",
+			p.Waiting, p.Oldest.Local().Format(time.DateTime))
+	}
+	if !p.Worked {
+		text += x.tongue.Say(", and no adapter works on it", ", и адаптер с ней не работает")
+	}
+	return strings.TrimSpace(text)
+}

@@ -1,0 +1,38 @@
+package remedy
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	onecadapter "github.com/callbus/callbus/services/onec-adapter"
+
+	"github.com/callbus/callbus/services/callbus/internal/lang"
+)
+
+// foreign are the beginnings of reasons that are no failures of a call; a check or a dead letter may have them all the same.
+var foreign = []string{"the service has no operation", "the operation ", "not a call event"}
+
+func TestEachRemedyIsForAReasonThatThereIs(t *testing.T) {
+	meanings := append(onecadapter.Meanings(), foreign...)
+	for _, r := range remedies {
+		if !slices.ContainsFunc(r.says, func(phrase string) bool {
+			return slices.ContainsFunc(meanings, func(m string) bool { return strings.HasPrefix(m, phrase) })
+		}) {
+			t.Errorf("nothing begins with any of %q", r.says)
+		}
+		if r.do.En == "" || r.do.Ru == "" {
+			t.Errorf("%q: say it in both languages", r.says)
+		}
+	}
+}
+
+func TestTheWordsOf1CDecideNothing(t *testing.T) {
+	const why = "1C refused: nobody listens at this address (HTTP 500, SOAP Fault)"
+	if got := For(lang.English, why); !strings.Contains(got, "The code of 1C") {
+		t.Errorf("%q: got %q", why, got)
+	}
+	if got := For(lang.Russian, "what nobody has seen"); !strings.Contains(got, "журнал регистрации") {
+		t.Errorf("an unknown reason: got %q", got)
+	}
+}
