@@ -33,7 +33,28 @@ const clocks = time.Second
 // startDoubt is that of a lane whose consumer was there before: its owner may have been this program's last run, killed
 // together with the broker. It does not wait, or every upgrade would cost a pause; so a lane that is opened within
 // seconds after a kill of the broker may call while another adapter's last call is still under way.
-func (t *Target) startDoubt() *doubt { return &doubt{upTo: t.calls.CachedInfo().State.LastSeq} }
+func (t *Target) startDoubt() *doubt {
+	last := t.calls.CachedInfo().State.LastSeq
+	if t.o.Memory != nil {
+		last = t.o.Memory.before(t.nc.ConnectedServerId(), last)
+	}
+	return &doubt{upTo: last}
+}
+
+// Memory is where a process keeps, for one target, what its first opening of it in a run of the broker has found: that run
+// has forgotten nothing since. Without it an event that comes in a pause would count as delivered before.
+type Memory struct {
+	run  string
+	last uint64
+}
+
+// before is the last event that was stored when this process first opened the target in a run of the broker.
+func (m *Memory) before(run string, last uint64) uint64 {
+	if m.run != run {
+		*m = Memory{run, last}
+	}
+	return m.last
+}
 
 // watchBroker notices that the broker was started anew.
 func (l *Lane) watchBroker(ctx context.Context) {

@@ -210,3 +210,29 @@ func TestWhoLostTheLaneBeforeTheKillWaitsToo(t *testing.T) {
 		t.Errorf("it came after %v; the owner may be calling for %v", waited, forgottenWait)
 	}
 }
+
+// A pause, or a change of lanes, opens the target anew in the same process and the same run of the broker.
+func TestWhatComesWhileATargetIsPausedIsDeliveredOnce(t *testing.T) {
+	t.Parallel()
+	nc := natstest.Start(t).Declared()
+	p := publisher(t, nc)
+	memory := &stream.Memory{}
+	open := func() *stream.Lane {
+		target, _, err := stream.OpenTarget(ctx(t), nc, stream.TargetOptions{Name: "main", Sessions: 1, AckWait: 2 * time.Second, Memory: memory})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return lane(t, target, 0)
+	}
+	open()
+	first := open() // not the one who has made its consumer
+	publish(t, p, "101", 1)
+	end(t, next(t, first), verdict.Done())
+	if err := first.Close(ctx(t)); err != nil {
+		t.Fatal(err)
+	}
+	publish(t, p, "101", 2)
+	if m := next(t, open()); m.Deliveries() != 1 {
+		t.Errorf("deliveries %d, want 1: nobody can have had it before", m.Deliveries())
+	}
+}

@@ -164,9 +164,19 @@ func ForgetTarget(ctx context.Context, nc *nats.Conn, name string) error {
 	return nil
 }
 
+// UnknownTarget is the error of what was asked about a target that is not in force.
+type UnknownTarget struct {
+	Name  string
+	There []string
+}
+
+func (e UnknownTarget) Error() string {
+	return fmt.Sprintf("there is no target %s (there are: %s)", e.Name, strings.Join(e.There, ", "))
+}
+
 func noTarget(ctx context.Context, registry jetstream.KeyValue, name string) error {
 	sets, _ := setsInForce(ctx, registry)
-	return fmt.Errorf("there is no target %s (there are: %s)", name, strings.Join(slices.Sorted(maps.Keys(sets)), ", "))
+	return UnknownTarget{name, slices.Sorted(maps.Keys(sets))}
 }
 
 // unused is an error while an adapter waits for a lane's messages, or may have one in hand.
@@ -180,7 +190,7 @@ func unused(ctx context.Context, js jetstream.JetStream, name string, set LaneSe
 			return fmt.Errorf("look at lane %d of target %s: %w", i, name, err)
 		}
 		if atWork(lane.CachedInfo()) {
-			return inUse{name}
+			return InUse{name}
 		}
 	}
 	return nil

@@ -55,8 +55,8 @@ func (t *Target) Lane(ctx context.Context, i int) (*Lane, error) {
 		return nil, err
 	}
 	l := &Lane{target: t, index: i, name: name, consumer: consumer, broker: t.nc.ConnectedServerId()}
-	if !fresh {
-		l.doubt = t.startDoubt()
+	if doubt := t.startDoubt(); !fresh {
+		l.doubt = doubt
 	}
 	return l, nil
 }

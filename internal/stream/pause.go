@@ -79,7 +79,7 @@ func AtWork(ctx context.Context, nc *nats.Conn, target string) (bool, error) {
 		return false, err
 	}
 	err = unused(ctx, js, target, set)
-	if errors.As(err, new(inUse)) {
+	if errors.As(err, new(InUse)) {
 		return true, nil
 	}
 	return false, err
@@ -137,9 +137,9 @@ func (p Pause) String() string {
 	return said
 }
 
-// inUse is the error of what needs a target that nobody works on.
-type inUse struct{ target string }
+// InUse is the error of what needs a target that nobody works on.
+type InUse struct{ Target string }
 
-func (e inUse) Error() string {
-	return "an adapter works on target " + e.target + ", or did a moment ago: take it out of the adapters' configuration and stop them first"
+func (e InUse) Error() string {
+	return "an adapter works on target " + e.Target + ", or did a moment ago: take it out of the adapters' configuration and stop them first"
 }

@@ -36,6 +36,8 @@ type TargetOptions struct {
 	// From is where a new target starts: "beginning", "now", or empty: at the beginning for the store's first target,
 	// at now for a later one. Nobody wants last month's calls to ring again in a second system.
 	From string
+	// Memory is what this process knows from having opened the target before; nil: nothing.
+	Memory *Memory
 }
 
 // Target is one reader of CALLS with its lanes and endings.

@@ -92,7 +92,7 @@ func TestMainSpeaksTheLanguageThatIsAskedFor(t *testing.T) {
 		{"dead shwo 1 --lang ru", 2, "нужно: list, show N, retry N или drop N"},
 		{"dead --lang ru show x", 2, "нужен номер отвергнутого события"},
 		{"dead list 1 2 --lang ru", 2, "лишнее слово: 1 2"},
-		{"targets forget --lang ru", 2, "нужно: forget ИМЯ"},
+		{"targets forget --lang ru", 2, "нужно: ничего, ИМЯ или forget ИМЯ"},
 		{"up --lang ru --bogus", 2, "callbus up: нет такого флага: -bogus"},
 		{"service --lang ru install --bogus", 2, "callbus service install: нет такого флага: -bogus"},
 		{"service --lang ru", 2, "нужно: install, remove или status"},

@@ -276,25 +276,3 @@ func takeVerb(args []string, verbs ...string) (verb string, rest []string) {
 	}
 	return args[i], slices.Delete(slices.Clone(args), i, i+1)
 }
-
-func targets(args []string) int {
-	l := newLine("targets")
-	l.most = 2
-	l.check = func() error {
-		if len(l.words) != 2 || l.words[0] != "forget" {
-			return errors.New(l.tongue.Say("want forget NAME", "нужно: forget ИМЯ"))
-		}
-		return nil
-	}
-	return l.run(args, func(ctx context.Context, nc *nats.Conn) error {
-		ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-		defer cancel()
-		name := l.words[1]
-		if err := stream.ForgetTarget(ctx, nc, name); err != nil {
-			return err
-		}
-		fmt.Println(l.tongue.Sayf("target %s is forgotten: its events are no longer kept for it",
-			"получатель %s забыт: события для него больше не хранятся", name))
-		return nil
-	})
-}

@@ -44,8 +44,9 @@ type work struct {
 	trouble    atomic.Pointer[string] // why 1C could not be described the last time
 	suggested  string                 // the override that the log has seen
 	generation int                    // of the lanes that were opened last
-	look       func()                 // at the secrets, which may have changed
-	hurry      chan struct{}          // they have
+	memory     stream.Memory
+	look       func()        // at the secrets, which may have changed
+	hurry      chan struct{} // they have
 }
 
 func newWork(s *service, t Target) (*work, error) {
@@ -269,7 +270,7 @@ func (w *work) open(ctx context.Context) (*opened, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	target, differences, err := stream.OpenTarget(ctx, w.nc, stream.TargetOptions{
-		Name: w.target.Name, Sessions: w.target.Sessions, AckWait: w.target.Timeout + ackSlack, From: string(w.target.From),
+		Name: w.target.Name, Sessions: w.target.Sessions, AckWait: w.target.Timeout + ackSlack, From: string(w.target.From), Memory: &w.memory,
 	})
 	if err != nil {
 		return nil, err

@@ -13,6 +13,8 @@ var flags = map[string]string{
 	"tell the last so many events":                                                                  "сколько последних событий показать",
 	"addresses of the probes and metrics of callbus up, or of ingest and onec-adapter, with commas": "адреса проверок и метрик callbus up или ingest и onec-adapter, через запятую",
 
+	"print the targets as JSON, for scripts":                         "вывести получателей в JSON, для скриптов",
+	"say what would be done, and do nothing":                         "сказать, что было бы сделано, и ничего не делать",
 	"print the findings as JSON, for scripts":                        "вывести найденное в JSON, для скриптов",
 	"print the phone book as JSON, for scripts":                      "вывести список телефонов в JSON, для скриптов",
 	"how far back refused hits, shared lines and MACs are looked at": "за какое время смотреть отказы, общие линии и MAC",

@@ -1,0 +1,200 @@
+// Package targets tells an operator how each target does: what was seen → words, or JSON for scripts.
+package targets
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/callbus/callbus/internal/stream"
+	"github.com/callbus/callbus/services/callbus/internal/doctor"
+	"github.com/callbus/callbus/services/callbus/internal/lang"
+	"github.com/callbus/callbus/services/callbus/internal/reason"
+)
+
+// State is what a target does, in one word; docs/operations.md lists them.
+type State string
+
+// The states.
+const (
+	Working  State = "working"
+	Away     State = "away"     // 1C takes nothing
+	Paused   State = "paused"   // by an operator
+	Changing State = "changing" // its lanes
+	Idle     State = "idle"     // nobody works on it
+)
+
+// of is the state of a target. Where its adapters are not of one mind, one that works counts.
+func of(s stream.Standing) State {
+	away := func(a stream.Status) bool { return a.State == stream.Away || a.State == stream.Starting && a.Why != "" }
+	switch {
+	case s.Set.Paused != nil:
+		return Paused
+	case s.Set.Change != nil:
+		return Changing
+	case len(s.Adapters) == 0 && !s.AtWork:
+		return Idle
+	case len(s.Adapters) > 0 && !slices.ContainsFunc(s.Adapters, func(a stream.Status) bool { return !away(a) }):
+		return Away
+	}
+	return Working
+}
+
+// nearlyFull is from where on the store's fill is told, per cent. The janitor begins at 80.
+const nearlyFull = 70
+
+// Print tells of all targets, and of the store where it fills.
+func Print(w io.Writer, l lang.Lang, all []stream.Standing, store stream.Fullness, now time.Time) {
+	p := printer{w, l, now}
+	for i, s := range all {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		p.target(s)
+	}
+	p.store(all, store)
+}
+
+type printer struct {
+	w   io.Writer
+	l   lang.Lang
+	now time.Time
+}
+
+func (p printer) say(en, ru string, args ...any) { fmt.Fprintln(p.w, p.l.Sayf(en, ru, args...)) }
+
+func (p printer) ago(t time.Time) string { return doctor.Span(p.l.Say, max(0, p.now.Sub(t))) }
+
+func (p printer) when(t time.Time) string { return t.Local().Format("02.01.2006 15:04:05") }
+
+func (p printer) target(s stream.Standing) {
+	fmt.Fprintf(p.w, "%s: %s\n", s.Target, p.state(s))
+	p.queue(s)
+	p.lanes(s)
+	for _, a := range s.Adapters {
+		p.adapter(a, s)
+	}
+	if len(s.Adapters) == 0 && of(s) == Working {
+		p.say("  adapter: works, and does not answer; is it of an older version?", "  адаптер: работает, но не отвечает; может быть, он прежней версии?")
+	}
+	if s.Dead > 0 {
+		p.say("  dead letters: %d, the last %s ago: %s (callbus dead list)", "  отвергнуто событий: %d, последнее %s назад: %s (список: callbus dead list)",
+			s.Dead, p.ago(s.LastDead.Time), reason.In(p.l, s.LastDead.Why))
+	}
+	p.rules(s)
+}
+
+// state says what the target does, and where it does not work since when, why, and what helps.
+func (p printer) state(s stream.Standing) string {
+	switch of(s) {
+	case Paused:
+		return p.l.Sayf("paused%s since %s, %s ago. To go on: callbus resume %s", "приостановлен%s с %s, уже %s. Продолжить: callbus resume %s",
+			p.by(s.Set.Paused.By), p.when(s.Set.Paused.Since), p.ago(s.Set.Paused.Since), s.Target)
+	case Changing:
+		said := p.l.Sayf("its lanes are being changed from %d to %d since %s", "меняется число полос: с %d на %d, началось %s",
+			s.Set.Lanes, s.Set.Change.Lanes, p.when(s.Set.Change.Since))
+		if len(s.Adapters) == 0 {
+			said += p.l.Sayf(". Nobody brings that to its end: start the adapter, or run callbus lanes %s %d once more",
+				". Довести это до конца некому: запустите адаптер или повторите callbus lanes %s %d", s.Target, s.Set.Change.Lanes)
+		}
+		return said
+	case Idle:
+		return p.l.Sayf("nobody works on it: no adapter of this target runs. If it is gone for good: callbus targets forget %s",
+			"с ним никто не работает: ни один его адаптер не запущен. Если получателя больше нет: callbus targets forget %s", s.Target)
+	case Away:
+		a := s.Adapters[0]
+		said := p.l.Say("waits for 1C", "ждёт 1С")
+		if !a.Since.IsZero() {
+			said += p.l.Sayf(" since %s (%s)", " с %s (%s)", p.when(a.Since), p.ago(a.Since))
+		}
+		return said + ": " + reason.In(p.l, a.Why)
+	}
+	return p.l.Say("works", "работает")
+}
+
+func (p printer) by(who string) string {
+	if who == "" {
+		return ""
+	}
+	return p.l.Sayf(" by %s", " (%s)", who)
+}
+
+func (p printer) queue(s stream.Standing) {
+	waits := p.l.Say("nothing waits", "очередь пуста")
+	if s.Queue > 0 {
+		waits = p.l.Sayf("%d wait, the oldest for %s", "в очереди: %d, самое старое ждёт %s", s.Queue, p.ago(s.Oldest))
+	}
+	rate := p.l.Sayf("ended in the last minute %d, in the last hour %d", "завершено за минуту: %d, за час: %d", s.Minute, s.Hour)
+	if !s.Ended.IsZero() {
+		rate += p.l.Sayf(", the last %s ago", ", последнее %s назад", p.ago(s.Ended))
+	}
+	p.say("  events: %s; %s", "  события: %s; %s", waits, rate)
+}
+
+func (p printer) lanes(s stream.Standing) {
+	p.say("  lanes (calls at once): %d (generation %d)", "  полосы (вызовов одновременно): %d (поколение %d)", s.Set.Lanes, s.Set.Generation)
+}
+
+func (p printer) adapter(a stream.Status, s stream.Standing) {
+	var owned []string
+	for lane, owner := range s.Owners {
+		if owner == a.Adapter {
+			owned = append(owned, lane)
+		}
+	}
+	slices.Sort(owned)
+	does := p.l.Sayf("lanes %s", "полосы %s", strings.Join(owned, " "))
+	if len(owned) == 0 { // an adapter owns a lane once it has got an event of it
+		does = p.l.Say("stands by, has no lane so far", "наготове, полос пока нет")
+	}
+	switch a.State {
+	case stream.Away, stream.Starting:
+		if a.Why != "" {
+			does += p.l.Say("; 1C is away: ", "; 1С недоступна: ") + reason.In(p.l, a.Why)
+		}
+	}
+	if a.Held > 0 {
+		does += p.l.Sayf("; sessions of 1C: %d", "; сеансов 1С: %d", a.Held)
+	}
+	if a.Sessions != s.Set.Lanes {
+		does += p.l.Sayf("; its settings say sessions: %d", "; в его настройках sessions: %d", a.Sessions)
+	}
+	p.say("  adapter %s: %s", "  адаптер %s: %s", a.Adapter, does)
+}
+
+// rules tells which events the target gets. Adapters of one target should agree; where they do not, each is told.
+func (p printer) rules(s stream.Standing) {
+	var told []string
+	for _, a := range s.Adapters {
+		var rules []string
+		for _, r := range a.Rules {
+			rules = append(rules, r.Setting+": "+r.Value)
+		}
+		if said := strings.Join(rules, "; "); said != "" && !slices.Contains(told, said) {
+			told = append(told, said)
+			p.say("  gets: %s", "  получает: %s", said)
+		}
+	}
+	if len(told) > 1 {
+		p.say("  Its adapters have different rules: give them the same targets file", "  Правила у его адаптеров разные: дайте им один файл targets")
+	}
+}
+
+// store warns of a store that fills, and names who holds it.
+func (p printer) store(all []stream.Standing, store stream.Fullness) {
+	if store.Room <= 0 || store.Used < store.Room/100*nearlyFull {
+		return
+	}
+	var holds []string
+	for _, s := range all {
+		if s.Queue > 0 {
+			holds = append(holds, s.Target)
+		}
+	}
+	p.say("\nThe store is %d %% full; at 100 %% phones get 503 and calls are lost.", "\nХранилище заполнено на %d %%; при 100 %% телефоны получат 503, и звонки пропадут.", store.Used*100/store.Room)
+	if len(holds) > 0 {
+		p.say("What waits for %s holds it.", "Его держит то, что ждёт доставки: %s.", strings.Join(holds, ", "))
+	}
+}

@@ -1,0 +1,112 @@
+package callbus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/callbus/callbus/internal/stream"
+	"github.com/callbus/callbus/services/callbus/internal/targets"
+)
+
+// listTimeout is longer than other commands': what waits for a target that was away for days is counted.
+const listTimeout = time.Minute
+
+func showTargets(args []string) int {
+	l := newLine("targets")
+	asJSON := l.fs.Bool("json", false, "print the targets as JSON, for scripts")
+	l.most = 2
+	l.check = func() error {
+		if verb, rest := shift(l.words); (verb == "forget") != (len(rest) == 1) {
+			return errors.New(l.tongue.Say("want nothing, NAME, or forget NAME", "нужно: ничего, ИМЯ или forget ИМЯ"))
+		}
+		return nil
+	}
+	return l.run(args, func(ctx context.Context, nc *nats.Conn) error {
+		ctx, cancel := context.WithTimeout(ctx, listTimeout)
+		defer cancel()
+		if len(l.words) == 2 {
+			return l.forget(ctx, nc, l.words[1])
+		}
+		all, err := stream.Standings(ctx, nc)
+		if err != nil {
+			return err
+		}
+		if len(l.words) == 1 {
+			if all, err = only(all, l.words[0]); err != nil {
+				return l.ofTarget(err)
+			}
+		}
+		used, room, err := stream.Fill(ctx, nc)
+		store := stream.Fullness{Used: used, Room: room}
+		switch {
+		case err != nil && len(all) > 0:
+			return err
+		case *asJSON:
+			return printJSON(os.Stdout, targets.Of(all, store))
+		case len(all) == 0:
+			fmt.Println(l.tongue.Say("There is no target yet: no adapter has worked on this NATS", "Получателей ещё нет: ни один адаптер с этим NATS не работал"))
+			return nil
+		}
+		targets.Print(os.Stdout, *l.tongue, all, store, time.Now())
+		return nil
+	})
+}
+
+// only is the one target that was asked for.
+func only(all []stream.Standing, name string) ([]stream.Standing, error) {
+	unknown := stream.UnknownTarget{Name: name}
+	for i, s := range all {
+		if s.Target == name {
+			return all[i : i+1], nil
+		}
+		unknown.There = append(unknown.There, s.Target)
+	}
+	return nil, unknown
+}
+
+func (l *line) forget(ctx context.Context, nc *nats.Conn, name string) error {
+	if err := stream.ForgetTarget(ctx, nc, name); err != nil {
+		return l.ofTarget(err)
+	}
+	fmt.Println(l.tongue.Sayf("target %s is forgotten: its events are no longer kept for it",
+		"получатель %s забыт: события для него больше не хранятся", name))
+	return nil
+}
+
+// ofTarget says in the operator's language what can be wrong with a target.
+func (l *line) ofTarget(err error) error {
+	var unknown stream.UnknownTarget
+	var inUse stream.InUse
+	switch {
+	case errors.As(err, &unknown):
+		return errors.New(l.tongue.Say(err.Error(), fmt.Sprintf("получателя %s нет (есть: %s)", unknown.Name, strings.Join(unknown.There, ", "))))
+	case errors.As(err, &inUse):
+		return errors.New(l.tongue.Say(err.Error(), fmt.Sprintf(
+			"с получателем %s работает адаптер, или только что работал: уберите получателя из настроек адаптеров и сначала остановите их", inUse.Target)))
+	case errors.Is(err, jetstream.ErrBucketNotFound):
+		return errors.New(l.tongue.Say("there is no target yet: no adapter has worked on this NATS", "получателей ещё нет: ни один адаптер с этим NATS не работал"))
+	}
+	return err
+}
+
+// operator is who works at this machine: the log of the adapters and callbus targets name him.
+func operator() string {
+	host, _ := os.Hostname()
+	who, err := user.Current()
+	if err != nil {
+		return host
+	}
+	name := who.Username
+	if i := strings.LastIndexByte(name, '\\'); i >= 0 { // DOMAIN\name
+		name = name[i+1:]
+	}
+	return name + "@" + host
+}
