@@ -23,7 +23,7 @@ func adapterProgram(t *testing.T) string {
 func callbusProgram(t *testing.T) string { return rig.Build(t, "./services/callbus/cmd/callbus") }
 
 // standin starts a 1C that the test can tell what to do.
-func standin(t *testing.T, o onectest.Options) *onectest.Server {
+func standin(t testing.TB, o onectest.Options) *onectest.Server {
 	t.Helper()
 	s := onectest.New(o)
 	if err := s.Start("127.0.0.1:0"); err != nil {
