@@ -138,13 +138,13 @@ func (p *parser) annotation(t token) {
 
 func (p *parser) procedure(begin token) {
 	f := &Procedure{Function: begin.is("Функция"), line: begin.line}
-	name := p.take()
-	if name.kind != word || isKeyword(name.text) {
+	switch name := p.take(); {
+	case name.kind != word || isKeyword(name.text):
 		p.fault(begin.line, "%s has no name", begin.text)
-	}
-	f.Name = name.text
-	if p.Procedure(f.Name) != nil {
-		p.fault(begin.line, "%s is there twice", f.Name)
+	case p.Procedure(name.text) != nil:
+		p.fault(begin.line, "%s is there twice", name.text)
+	default:
+		f.Name = name.text
 	}
 	f.Parameters = p.parameters(f)
 	if f.Export = len(p.rest) > 0 && p.rest[0].is("Экспорт"); f.Export {
