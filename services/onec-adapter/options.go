@@ -118,8 +118,7 @@ func (o *Options) TargetFlags(fs *flag.FlagSet) {
 	fs.StringVar(&t.PasswordFile, "onec-password-file", "", "file with the user's password")
 	fs.StringVar(&t.Operation, "onec-operation", DefaultOperation, "operation of the web service")
 	fs.BoolVar(&t.SOAP12, "onec-soap12", false, "speak SOAP 1.2 instead of 1.1")
-	t.Session = onec.Auto
-	fs.Func("onec-session", "who keeps sessions of 1C: auto, header (we do, by IBSession) or none", t.setSession)
+	fs.TextVar(&t.Session, "onec-session", onec.Auto, "sessions of 1C: auto, header (start, keep and finish them by IBSession) or none")
 	fs.DurationVar(&t.Timeout, "onec-timeout", onec.DefaultTimeout, "longest call of 1C")
 	fs.DurationVar(&t.FreshFor, "fresh-for", 0, "skip events older than this; 0: deliver everything, late rings too")
 	fs.IntVar(&t.Sessions, "sessions", DefaultSessions, "calls of 1C at once")
@@ -235,11 +234,6 @@ func (o Options) PasswordFiles() (files []string, err error) {
 		}
 	}
 	return files, err
-}
-
-func (t *Target) setSession(mode string) error {
-	t.Session = onec.Mode(mode)
-	return t.Session.Check()
 }
 
 // client makes the client of a target and reads its secret once, so that a missing file is noticed at the start.

@@ -39,6 +39,15 @@ func (m Mode) Check() error {
 	return nil
 }
 
+// UnmarshalText reads a flag or a scalar of YAML.
+func (m *Mode) UnmarshalText(text []byte) error {
+	*m = Mode(text)
+	return m.Check()
+}
+
+// MarshalText is the mode itself.
+func (m Mode) MarshalText() ([]byte, error) { return []byte(m), nil }
+
 // room is what 1C has room for: calls at once, in sessions that are used again (docs/adr/0009). It belongs to a target, and
 // all lanes of this process share it: a session that a lane does not need at the moment is used by the next.
 //
