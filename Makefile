@@ -49,10 +49,11 @@ peers: ## tests against other people's software (PHP SOAP, xmllint, strace, curl
 	cd test && CALLBUS_PEERS=require go test ./peers/...
 
 .PHONY: faults
-faults: ## kill, freeze and disconnect the programs for FAULTS_SECONDS (60), then 1C away and callbus up killed: what was lost?
+faults: ## kill, freeze and disconnect the programs for FAULTS_SECONDS (60), then 1C away, callbus up killed, lanes changed: what was lost?
 	cd test && go run ./faults -seconds $(FAULTS_SECONDS)
 	cd test && go run ./faults -scenario away -away $(AWAY)
 	cd test && go run ./faults -scenario kill-up
+	cd test && go run ./faults -scenario lanes
 
 .PHONY: farm
 farm: ## 200 simulated phones at 20 times the busy hour's rate for FARM_SECONDS (60): was a hit lost, does memory stay flat?

@@ -60,7 +60,7 @@ func away(ctx context.Context, b *bench) ([]*outcome, error) {
 }
 
 func (a absence) play(ctx context.Context, b *bench, n uint64) (*outcome, error) {
-	r, err := b.newRoom(ctx, "away: "+a.name, 1, onectest.Options{Latency: latency})
+	r, err := b.newRoom(ctx, "away: "+a.name, 1, sessions, onectest.Options{Latency: latency})
 	if err != nil {
 		return nil, err
 	}

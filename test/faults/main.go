@@ -4,6 +4,7 @@
 //	go run ./faults                      two adapters, a broker, a 1C that misbehaves: the first 60 seconds
 //	go run ./faults -scenario away       a 1C that is away for 60 s: refusing, hanging, answering 503
 //	go run ./faults -scenario kill-up    kill -9 of "callbus up" in the middle of 500 hits
+//	go run ./faults -scenario lanes      2, 4 and 3 lanes under load, adapters and the command killed in the middle
 //
 // It ends with a table, and with 1 and the seed where a promise was broken. The same seed makes the same plan of hits,
 // faults and misdeeds of 1C; what the machine makes of it differs.
@@ -34,7 +35,7 @@ type options struct {
 
 func main() {
 	var o options
-	flag.StringVar(&o.scenario, "scenario", "mix", "mix, away or kill-up")
+	flag.StringVar(&o.scenario, "scenario", "mix", "mix, away, kill-up or lanes")
 	flag.Uint64Var(&o.seed, "seed", 0, "of the plan; 0: another one each time")
 	flag.IntVar(&o.seconds, "seconds", 60, "length of the mix; the last half of it is for what is left to deliver")
 	flag.IntVar(&o.hits, "hits", 2000, "hits of all phones in the mix")
@@ -53,13 +54,14 @@ var scenarios = map[string]func(context.Context, *bench) ([]*outcome, error){
 	"mix":     mix,
 	"away":    away,
 	"kill-up": killUp,
+	"lanes":   lanes,
 }
 
 // run returns 0 where every promise held, 1 where one was broken, and 2 where the harness itself failed.
 func run(o options) int {
 	scenario := scenarios[o.scenario]
 	if scenario == nil {
-		fmt.Fprintf(os.Stderr, "faults: there is no scenario %q; want mix, away or kill-up\n", o.scenario)
+		fmt.Fprintf(os.Stderr, "faults: there is no scenario %q; want mix, away, kill-up or lanes\n", o.scenario)
 		return 2
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -82,7 +82,7 @@ func mix(ctx context.Context, b *bench) ([]*outcome, error) {
 		onectest.Share{Part: 0.03, Action: onectest.Absent()},
 		onectest.Share{Part: 0.01, Action: onectest.ResetAfter()},
 		onectest.Share{Part: 0.01, Action: onectest.Hang()})
-	r, err := b.newRoom(ctx, "mix", 2, onectest.Options{Latency: latency, Behaviour: wrong.decide})
+	r, err := b.newRoom(ctx, "mix", 2, sessions, onectest.Options{Latency: latency, Behaviour: wrong.decide})
 	if err != nil {
 		return nil, err
 	}

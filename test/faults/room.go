@@ -40,8 +40,8 @@ type applied struct {
 	what string
 }
 
-// newRoom starts everything; begin is when the phones answer.
-func (b *bench) newRoom(ctx context.Context, name string, adapters int, o onectest.Options) (*room, error) {
+// newRoom starts everything; begin is when the phones answer. Sessions are calls of 1C at once.
+func (b *bench) newRoom(ctx context.Context, name string, adapters, sessions int, o onectest.Options) (*room, error) {
 	r, err := b.furnish(name, o)
 	if err != nil {
 		return nil, err
