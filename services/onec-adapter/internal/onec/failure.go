@@ -284,12 +284,19 @@ func why(r row, e evidence) string {
 
 // redact is the last line of defence: a proxy's error page may repeat the headers of the request.
 func (c *Client) redact(text string) string {
-	password := c.password()
-	if len(password) < 4 {
-		return text // too short to be found without showing it by its absence
+	var secrets []string
+	if password := c.password(); password != "" {
+		secrets = append(secrets, password, base64.StdEncoding.EncodeToString([]byte(c.config.User+":"+password)))
 	}
-	basic := base64.StdEncoding.EncodeToString([]byte(c.config.User + ":" + password))
-	return strings.NewReplacer(password, "***", basic, "***").Replace(text)
+	if c.hook != nil {
+		secrets = append(secrets, c.hook.Constants()...)
+	}
+	for _, s := range secrets {
+		if len(s) >= 4 { // what is shorter would be shown by its absence
+			text = strings.ReplaceAll(text, s, "***")
+		}
+	}
+	return text
 }
 
 // winRefused is WSAECONNREFUSED: Windows reports its own number, which is not its syscall.ECONNREFUSED.

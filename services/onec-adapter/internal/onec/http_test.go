@@ -107,6 +107,28 @@ func TestAWebhookThatIsNotThereIsAway(t *testing.T) {
 	check(t, client.Alive(t.Context()), fails{label: "refused"})
 }
 
+// A receiver that repeats what it got, or whose page of errors does, must not bring an operator's keys into log and endings.
+func TestTheReceiversKeysAreNeverRepeated(t *testing.T) {
+	const token, header, query, path = "eyJhbGciOiJIUzI1NiJ9", "key-in-a-header", "key-in-the-query", "key-in-the-path"
+	for _, status := range []int{http.StatusOK, http.StatusBadRequest} {
+		client := hookClient(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(status)
+			fmt.Fprint(w, "you sent ", r.URL, r.Header)
+		}), func(c *Config) {
+			c.URL = strings.Replace(c.URL, "/hook", "/rest/1/"+path+"/{line}?apikey="+query, 1)
+			c.HTTP.Headers = map[string]string{"X-Api-Key": header}
+			c.Bearer = func() string { return token }
+		})
+		reply, err := client.Call(t.Context(), call.Event{Type: call.Incoming, Line: "101"})
+		all := fmt.Sprint(reply, err)
+		for _, secret := range []string{token, header, query, path} {
+			if strings.Contains(all, secret) || !strings.Contains(all, "you sent") {
+				t.Errorf("%s is in %s", secret, all)
+			}
+		}
+	}
+}
+
 func TestATokenGoesInPlaceOfUserAndPasswordAndIsNeverRepeated(t *testing.T) {
 	const token = "eyJhbGciOiJIUzI1NiJ9.e30.x"
 	got := make(chan string, 1)

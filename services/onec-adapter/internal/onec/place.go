@@ -91,7 +91,7 @@ func (p *Place) try(ctx context.Context, m message) (text string, failure *Failu
 	answer := soap.ReadAnswer(reply.Body)
 	if m.taken(reply.Status, answer) {
 		p.room.given(p, cookieOf(reply), true)
-		return answer.Text, nil
+		return c.redact(answer.Text), nil
 	}
 	failure = c.failure(evidence{cause: answered, status: reply.Status, answer: answer, hint: reply.Location})
 	c.denial.note(password, failure)

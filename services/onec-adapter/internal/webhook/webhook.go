@@ -47,6 +47,7 @@ type Hook struct {
 	body        document // nil: none
 	expect      []int
 	idempotency string
+	constants   []string
 }
 
 // Request is one event, ready to be sent.
@@ -93,7 +94,11 @@ func New(c Config) (*Hook, error) {
 			return nil, fmt.Errorf("expect: %d is no status that an answer ends with", status)
 		}
 	}
-	return h, h.readBody(c)
+	if err := h.readBody(c); err != nil {
+		return nil, err
+	}
+	h.findConstants()
+	return h, nil
 }
 
 func (h *Hook) readBody(c Config) (err error) {
@@ -114,6 +119,36 @@ func (h *Hook) readBody(c Config) (err error) {
 
 // Server is scheme and host: all of the URL that may be shown.
 func (h *Hook) Server() string { return h.address.server }
+
+// Constants are what the operator wrote himself that may be a key of the receiver's: in path, query, headers and form.
+func (h *Hook) Constants() []string { return h.constants }
+
+func (h *Hook) findConstants() {
+	keep := func(parts ...string) {
+		for _, part := range parts {
+			if len(part) >= minConstant {
+				h.constants = append(h.constants, part)
+			}
+		}
+	}
+	add := func(name string, t mapping.Template) {
+		if name != "Content-Type" {
+			keep(t.Texts()...)
+		}
+	}
+	h.headers.each(add)
+	h.form.each(add)
+	h.address.added.each(add)
+	for _, text := range h.address.path.Texts() {
+		keep(strings.Split(text, "/")...)
+	}
+	for _, text := range h.address.query.Texts() {
+		keep(strings.FieldsFunc(text, func(r rune) bool { return r == '&' || r == '=' })...)
+	}
+}
+
+// minConstant is how long in bytes a constant is that may be a key; words of a few letters are not.
+const minConstant = 8
 
 // Method of the requests.
 func (h *Hook) Method() string { return h.method }
