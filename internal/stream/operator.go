@@ -102,7 +102,7 @@ func Drop(ctx context.Context, nc *nats.Conn, number uint64) error {
 	if err != nil {
 		return err
 	}
-	if err := outlive(ctx, js, letter); err != nil {
+	if err := noteDrop(ctx, js, letter); err != nil {
 		return fmt.Errorf("drop dead letter %d: %w", number, err)
 	}
 	ends, err := endingsOf(ctx, nc)
@@ -115,24 +115,34 @@ func Drop(ctx context.Context, nc *nats.Conn, number uint64) error {
 	return nil
 }
 
-// outlive puts another ending behind a letter that is its lane's last: that is the lane's cursor, and without it the
-// event would be open again.
-func outlive(ctx context.Context, js jetstream.JetStream, letter DeadLetter) error {
+// noteDrop stores how the event has ended now. A letter that is its lane's last ending is the lane's cursor, and without it
+// the event would be open again: there the note stands behind it, in its place. Behind another ending it would take the
+// cursor back, so it goes to a lane that there is not.
+func noteDrop(ctx context.Context, js jetstream.JetStream, letter DeadLetter) error {
 	e := letter.Ended
 	e.Verdict, e.Time = verdict.Skip(dropped+e.Why), time.Now().UTC()
 	e.Again = true // it is an operator's doing, and says nothing of the line's call
+	last := jetstream.WithExpectLastSequenceForSubject(letter.Number, endingSubject("*", e.Target, e.Lane))
+	err := publishEnding(ctx, js, e, last)
+	var api *jetstream.APIError
+	if errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence {
+		e.Lane = noLane
+		err = publishEnding(ctx, js, e)
+	}
+	return err
+}
+
+// noLane has the endings of what was dropped.
+const noLane = "dropped"
+
+func publishEnding(ctx context.Context, js jetstream.JetStream, e Ended, more ...jetstream.PublishOpt) error {
 	data, err := encodeEnding(e)
 	if err != nil {
 		return err
 	}
 	m := nats.NewMsg(endingSubject(e.Kind.String(), e.Target, e.Lane))
 	m.Data = data
-	_, err = js.PublishMsg(ctx, m, jetstream.WithMsgTTL(keepDelivered),
-		jetstream.WithExpectLastSequenceForSubject(letter.Number, endingSubject("*", e.Target, e.Lane)))
-	var api *jetstream.APIError
-	if errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence {
-		return nil // it is not the last
-	}
+	_, err = js.PublishMsg(ctx, m, append(more, jetstream.WithMsgTTL(keepDelivered))...)
 	return err
 }
 

@@ -154,7 +154,7 @@ func (t *teller) passages(life stream.Life) {
 
 func (t *teller) passage(p stream.Passage) {
 	if !p.Again.IsZero() {
-		t.at(p.Again, t.Say("sent again by callbus dead retry: number %d", "отправлено ещё раз (callbus dead retry): №%d"), p.Sequence)
+		t.at(p.Again, t.Say("sent again by an operator: number %d", "отправлено ещё раз оператором: №%d"), p.Sequence)
 	}
 	switch {
 	case p.Ending != nil:
