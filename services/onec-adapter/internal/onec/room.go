@@ -14,6 +14,8 @@ const (
 	// idleSession is how long a session is kept that nobody uses. 1C ends it after 20 s unless the publication says
 	// otherwise (sessionMaxAge): going first frees its licence, and no call finds its session gone.
 	idleSession = 15 * time.Second
+	// startPatience is how long the others wait for who starts a session. It goes with a call, which may hang.
+	startPatience = 3 * time.Second
 	// After 1C had no room for one call more, one more is tried after firstGrowth, and after twice as long each time that
 	// it has none, up to longestGrowth: a try may hold its event up for as long as 1C waits for a session (poolTimeout, 5 s).
 	firstGrowth   = 30 * time.Second
@@ -56,15 +58,15 @@ type room struct {
 	log    zerolog.Logger
 	finish func(cookie string) // tells 1C that a session has ended
 
-	mu       sync.Mutex
-	mode     Mode
-	auto     bool // the mode was found out, and may be again
-	closed   bool
-	free     []*session // kept and not in use; the last one was used last
-	held     int        // kept, in use or not
-	inside   int        // calls that have entered
-	starting bool       // a session is being started
-	waiting  []*waiter
+	mu      sync.Mutex
+	mode    Mode
+	auto    bool // the mode was found out, and may be again
+	closed  bool
+	free    []*session // kept and not in use; the last one was used last
+	held    int        // kept, in use or not
+	inside  int        // calls that have entered
+	starter *Place     // starts a session now, and may be refused
+	waiting []*waiter
 
 	limit  int // calls at once; 0: 1C has not refused any yet
 	told   int // the limit that the log knows
@@ -134,16 +136,29 @@ func (r *room) admit() {
 			w.place.session, r.free = r.free[last], r.free[:last]
 			w.place.session.idle.Stop()
 		case r.mode == None:
-		case r.starting:
+		case r.starter != nil:
 			return false
 		default:
-			r.starting, w.place.starts = true, true
+			r.start(w.place)
 		}
 		if !w.again {
 			r.inside++
 		}
 		close(w.in)
 		return true
+	})
+}
+
+// start gives a place leave to start a session. The next start waits for it, but not for ever.
+func (r *room) start(p *Place) {
+	r.starter, p.starts = p, true
+	time.AfterFunc(startPatience, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.starter == p {
+			r.starter = nil
+			r.admit()
+		}
 	})
 }
 
@@ -193,8 +208,9 @@ func (r *room) end(s *session) {
 
 // started says that a start is over, whatever came of it.
 func (r *room) started(p *Place) {
-	if p.starts {
-		p.starts, r.starting = false, false
+	p.starts = false
+	if r.starter == p {
+		r.starter = nil
 	}
 }
 
