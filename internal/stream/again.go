@@ -133,11 +133,11 @@ func (r *Repeat) waits(ctx context.Context) (map[string]bool, error) {
 	}
 	ended := make([]uint64, r.set.Lanes) // the lanes' cursors
 	for i := range ended {
-		last, err := lastEnding(ctx, r.ends, endingSubject("*", r.Target, r.set.laneName(i)))
+		last, err := lastOfLane(ctx, r.ends, r.Target, r.set.laneName(i))
 		if err != nil {
 			return nil, err
 		}
-		ended[i] = max(last.Sequence, r.set.begin()-1)
+		ended[i] = max(last.calls, r.set.begin()-1)
 	}
 	waits := map[string]bool{}
 	again := jetstream.ConsumerConfig{FilterSubject: AgainSubject(r.Target, "*"), HeadersOnly: true}

@@ -47,6 +47,7 @@ type Wait struct {
 	Owned  bool      // an adapter works on the lane
 	InHand time.Time // when the lane's front was handed out last and did not end; zero: it was not
 	Took   time.Time // when the target took an event last, of any lane; zero: never, or longer ago than endings are kept
+	Paused *Pause    // the target is
 }
 
 // Search says whose lives are told.
@@ -318,7 +319,7 @@ func (h *history) lane(ctx context.Context, target string, set LaneSet, index in
 	if l := known[name]; l != nil {
 		return l, nil
 	}
-	l := &laneState{Wait: Wait{Lane: set.laneName(index)}}
+	l := &laneState{Wait: Wait{Lane: set.laneName(index), Paused: set.Paused}}
 	known[name] = l
 	ends, err := h.js.Stream(ctx, Endings)
 	if err != nil {

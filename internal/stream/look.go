@@ -34,6 +34,8 @@ type Progress struct {
 	Waiting uint64    // events from the oldest without an ending to the last, those of other lanes among them
 	Oldest  time.Time // when that was accepted; zero where nothing waits
 	Worked  bool      // an adapter has the target's lanes
+	Paused  *Pause    // nil: it is not
+	Change  *Change   // of its lanes; nil: none is under way
 }
 
 // Look looks at the streams. Errors: ErrNoCalls, NATS.
@@ -90,7 +92,7 @@ func progress(ctx context.Context, js jetstream.JetStream, calls jetstream.Strea
 }
 
 func progressOf(ctx context.Context, calls jetstream.Stream, name string, set LaneSet) (Progress, error) {
-	p, state := Progress{Target: name}, calls.CachedInfo().State
+	p, state := Progress{Target: name, Paused: set.Paused, Change: set.Change}, calls.CachedInfo().State
 	ended := state.LastSeq
 	for i := range set.Lanes {
 		lane, err := calls.Consumer(ctx, consumerName(name, set.laneName(i)))

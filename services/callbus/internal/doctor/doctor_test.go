@@ -190,6 +190,16 @@ func TestEachFaultIsNamedAndNothingElse(t *testing.T) {
 		{"it has just come", func(s *Seen) {
 			s.Store.Targets[0] = stream.Progress{Target: "main", Waiting: 70, Oldest: ago(time.Minute), Worked: true}
 		}, ""},
+		{"a target is paused", func(s *Seen) {
+			s.Admins[0].Away["main"] = "paused since 2026-11-22T12:00:00Z"
+			s.Store.Targets[0] = stream.Progress{Target: "main", Waiting: 70, Oldest: ago(time.Hour), Paused: &stream.Pause{Since: ago(2 * time.Hour)}}
+		}, "target-paused"},
+		{"a change of lanes that nobody finishes", func(s *Seen) {
+			s.Store.Targets[0] = stream.Progress{Target: "main", Change: &stream.Change{Lanes: 4, Since: ago(time.Hour)}}
+		}, "lanes-changing"},
+		{"a change of lanes that has just begun", func(s *Seen) {
+			s.Store.Targets[0] = stream.Progress{Target: "main", Change: &stream.Change{Lanes: 4, Since: ago(time.Minute)}}
+		}, ""},
 		{"a target without an adapter", func(s *Seen) {
 			s.Store.Targets = append(s.Store.Targets, stream.Progress{Target: "old", Waiting: 70, Oldest: ago(time.Hour)})
 		}, "target-idle"},

@@ -18,6 +18,15 @@ func (x exam) targets() (all []Finding) {
 	for _, a := range x.Admins {
 		maps.Copy(away, a.Away)
 	}
+	for _, p := range x.Store.Targets {
+		if p.Paused != nil {
+			all = append(all, x.paused(p))
+			delete(away, p.Target) // the adapters say no more than that
+		}
+		if p.Change != nil && x.Now.Sub(p.Change.Since) > changesLong {
+			all = append(all, x.unchanged(p))
+		}
+	}
 	for _, target := range slices.Sorted(maps.Keys(away)) {
 		all = append(all, x.away(target, away[target]))
 	}
@@ -27,7 +36,7 @@ func (x exam) targets() (all []Finding) {
 			Do:   x.Say("Start onec-adapter (or callbus up) with --onec-url", "Запустите onec-adapter (или callbus up) с --onec-url")})
 	}
 	for _, p := range x.Store.Targets {
-		if p.Oldest.IsZero() || x.Now.Sub(p.Oldest) < waitsLong || away[p.Target] != "" {
+		if p.Paused != nil || p.Oldest.IsZero() || x.Now.Sub(p.Oldest) < waitsLong || away[p.Target] != "" {
 			continue // 1C away says it already
 		}
 		f := Finding{ID: "waiting", Level: Fault, Target: p.Target,
@@ -45,6 +54,23 @@ func (x exam) targets() (all []Finding) {
 		all = append(all, f)
 	}
 	return all
+}
+
+// changesLong is longer than a change of lanes takes while anybody carries it out: the longest call, and a bit.
+const changesLong = 6 * time.Minute
+
+func (x exam) paused(p stream.Progress) Finding {
+	return Finding{ID: "target-paused", Level: Warning, Target: p.Target,
+		What: x.Sayf("Target %s is paused since %s, %s ago. Its events wait in the store: %d", "Получатель %s приостановлен с %s, уже %s. Его события ждут в хранилище: %d",
+			p.Target, p.Paused.Since.Local().Format("02.01.2006 15:04"), x.span(x.Now.Sub(p.Paused.Since)), p.Waiting),
+		Do: x.Sayf("To go on: callbus resume %s", "Продолжить: callbus resume %s", p.Target)}
+}
+
+func (x exam) unchanged(p stream.Progress) Finding {
+	return Finding{ID: "lanes-changing", Level: Fault, Target: p.Target,
+		What: x.Sayf("The lanes of target %s have been in change for %s, and nobody brings it to its end: it gets no events", "У получателя %s уже %s меняется число полос, и никто это не заканчивает: события он не получает",
+			p.Target, x.span(x.Now.Sub(p.Change.Since))),
+		Do: x.Sayf("Start its adapter, or run callbus lanes %s %d", "Запустите его адаптер или выполните callbus lanes %s %d", p.Target, p.Change.Lanes)}
 }
 
 // away tells of a target that takes nothing. What becomes of its calls is said only where the store could be looked at.

@@ -240,6 +240,9 @@ func (t *teller) state(target string, w stream.Wait, tried string) {
 	}
 	why, away := t.Away[target]
 	switch {
+	case w.Paused != nil:
+		t.under(t.Sayf("the target is paused since %s; to go on: callbus resume %s", "получатель приостановлен с %s; продолжить: callbus resume %s",
+			w.Paused.Since.Local().Format("02.01.2006 15:04:05"), target))
 	case away:
 		t.under(t.Sayf("1C takes no calls: %s. It is tried again by itself", "1С не принимает звонки: %s. Callbus повторяет попытки сам", reason.In(t.Lang, why)))
 	case !w.Owned:
