@@ -221,3 +221,28 @@ func TestATargetsFileThatMakesNoSenseIsRefusedByName(t *testing.T) {
 		cancel()
 	}
 }
+
+func TestAnHTTPServiceOf1CIsCalledInFewSessions(t *testing.T) {
+	t.Parallel()
+	server := natstest.Start(t)
+	nc := server.Declared()
+	s := standin(t, onectest.Options{User: "Телефония", Password: "Пароль 1", Publication: onectest.Publication{Reuse: onectest.Use}})
+	password := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(password, []byte("Пароль 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run(t, server, onecadapter.Options{Targets: targetsFile(t, fmt.Sprintf(
+		"targets: [{name: main, protocol: http, url: %q, user: Телефония, password_file: %q, sessions: 2}]", s.HTTPURL(), password))})
+	publish(t, nc, 4, 5)
+	eventually(t, "every event has its ending", func() bool { return endings(t, nc) == 20 })
+	keys := map[string]bool{}
+	for _, c := range s.Calls() {
+		keys[c.Posted.Key] = true
+		if c.Number != "incoming" || c.Posted.Repeat {
+			t.Errorf("1C got %+v", c)
+		}
+	}
+	if len(keys) != 20 || s.Sessions().Logins > 2 {
+		t.Errorf("%d events in %d sessions, want 20 in 2 at most", len(keys), s.Sessions().Logins)
+	}
+}

@@ -106,7 +106,7 @@ var (
 	absent   = pause{first: time.Second, longest: 5 * time.Second, sure: true}
 	locked   = pause{first: 5 * time.Second, longest: 30 * time.Second, sure: true}
 	crowded  = pause{first: 10 * time.Second, longest: 30 * time.Second, sure: true} // longer than a lane is kept: another adapter may have licences
-	updating = pause{first: 10 * time.Second, longest: time.Minute, sure: true}
+	updating = pause{first: 10 * time.Second, longest: 30 * time.Second, sure: true}
 	mistake  = pause{first: 5 * time.Second, longest: time.Minute, alarm: true}
 	denied   = pause{first: 30 * time.Second, longest: 5 * time.Minute, sure: true, alarm: true} // 1C may lock a user out after a few tries
 )
@@ -116,6 +116,7 @@ var (
 	byPlatform = []soap.Kind{soap.Exception}
 	byAnyWords = []soap.Kind{soap.Fault, soap.Exception, soap.HTML, soap.Other}
 	byPage     = []soap.Kind{soap.HTML}
+	byNo1C     = []soap.Kind{soap.HTML, soap.Other, soap.Empty}
 )
 
 // failures is the one table of status × body × text → whose failure it is, and how long the target is left alone then. The
@@ -187,7 +188,7 @@ var failures = []row{
 	{label: "later", http: true, statuses: [2]int{408, 408}, means: "the receiver wants to be asked again"},
 	{label: "later", http: true, statuses: [2]int{425, 425}, means: "the receiver wants to be asked again"},
 	{label: "refusal", http: true, statuses: [2]int{400, 499}, blame: verdict.Message, means: "the receiver refuses the event"},
-	{label: "failure", http: true, statuses: [2]int{500, 500}, blame: verdict.Unclear, unsure: true, means: "the receiver failed"},
+	{label: "failure", http: true, statuses: [2]int{500, 500}, kinds: byNo1C, blame: verdict.Unclear, unsure: true, means: "the receiver failed"},
 	{label: "page", kinds: byPage, pause: mistake, means: "a web page instead of an answer"},
 	{label: "exception", kinds: byPlatform, blame: verdict.Unclear, means: "1C failed"},
 	{label: "unexpected", statuses: [2]int{413, 414}, blame: verdict.Message, means: "the call is too large for the web server"},

@@ -41,6 +41,7 @@ var hookAnswers = []struct {
 	{429, "", fails{label: "throttled"}},
 	{500, "<html>Traceback</html>", fails{label: "failure", blame: verdict.Unclear, unsure: true, why: "the receiver failed"}},
 	{500, "Не обнаружено свободной лицензии!", fails{label: "licence"}},
+	{500, exceptionBody, fails{label: "exception", blame: verdict.Unclear, why: "1C failed: Поле не найдено"}},
 	{502, "", fails{label: "gateway", unsure: true}},
 	{503, "", fails{label: "unavailable"}},
 }

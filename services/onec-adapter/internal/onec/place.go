@@ -94,11 +94,11 @@ func (p *Place) try(ctx context.Context, m message) (text string, failure *Failu
 		return c.redact(answer.Text), nil
 	}
 	failure = c.failure(evidence{cause: answered, status: reply.Status, answer: answer, hint: reply.Location})
-	c.denial.note(password, failure)
 	p.consider(failure, answer)
 	p.conceal(failure)
 	p.room.given(p, cookieOf(reply), false)
 	p.conceal(failure)
+	c.denial.note(password, failure) // last: others get the same failure from then on
 	return "", failure
 }
 
