@@ -168,7 +168,7 @@ func TestEachCauseHasItsPause(t *testing.T) {
 		"refused": "1s 5s at once", "lookup": "1s 5s", "tls": "5s 1m0s alarm", "unreached": "1s 5s", "description": "5s 1m0s alarm",
 		"timeout": "1s 5s", "stopped": "1s 5s", "broken": "1s 5s",
 		"locked": "5s 30s at once", "licence": "10s 30s at once", "full": "10s 30s at once", "session": "1s 5s",
-		"updating": "10s 1m0s at once", "lock": "1s 5s", "gateway": "1s 5s", "unavailable": "1s 5s",
+		"updating": "10s 30s at once", "lock": "1s 5s", "gateway": "1s 5s", "unavailable": "1s 5s",
 		"redirect": "5s 1m0s alarm", "unauthorized": "30s 5m0s at once alarm", "forbidden": "30s 5m0s at once alarm",
 		"absent": "5s 1m0s alarm", "proxy": "5s 1m0s alarm", "page": "5s 1m0s alarm", "throttled": "1s 5s", "unexpected": "1s 5s",
 		"fault": "1s 5s", "exception": "1s 5s",
