@@ -40,7 +40,27 @@ type condition struct {
 }
 
 func (r Rule) compile() (c rule, err error) {
+	if c.conditions, err = r.conditions(); err != nil {
+		return c, fmt.Errorf("match: %w", err)
+	}
+	if r.Set.Remote == "" && r.Set.Line == "" {
+		return c, errors.New("set: is empty; say remote, line or both")
+	}
 	groups := 0
+	for _, one := range c.conditions {
+		groups += one.expression.NumSubexp()
+	}
+	if c.remote, err = replace(r.Set.Remote, groups); err != nil {
+		return c, fmt.Errorf("set: remote: %w", err)
+	}
+	if c.line, err = replace(r.Set.Line, groups); err != nil {
+		return c, fmt.Errorf("set: line: %w", err)
+	}
+	return c, nil
+}
+
+// conditions are the expressions that there are, in the order in which their groups count.
+func (r Rule) conditions() (all []condition, err error) {
 	for _, row := range []struct {
 		key, text string
 		of        func(call.Event) []string
@@ -56,29 +76,23 @@ func (r Rule) compile() (c rule, err error) {
 		if row.text == "" {
 			continue
 		}
-		if len(row.text) > maxMatched {
-			return c, fmt.Errorf("match: %s: longer than %d bytes", row.key, maxMatched)
-		}
-		expression, err := regexp.Compile(row.text)
+		expression, err := readExpression(row.text)
 		if err != nil {
-			return c, fmt.Errorf("match: %s: %w", row.key, err)
+			return nil, fmt.Errorf("%s: %w", row.key, err)
 		}
-		groups += expression.NumSubexp()
-		c.conditions = append(c.conditions, condition{row.of, expression})
+		all = append(all, condition{row.of, expression})
 	}
-	if len(c.conditions) == 0 {
-		return c, errors.New("match: is empty; say what it is for")
+	if len(all) == 0 {
+		return nil, errors.New("is empty; say what it is for")
 	}
-	if r.Set.Remote == "" && r.Set.Line == "" {
-		return c, errors.New("set: is empty; say remote, line or both")
+	return all, nil
+}
+
+func readExpression(text string) (*regexp.Regexp, error) {
+	if len(text) > maxMatched {
+		return nil, fmt.Errorf("longer than %d bytes", maxMatched)
 	}
-	if c.remote, err = replace(r.Set.Remote, groups); err != nil {
-		return c, fmt.Errorf("set: remote: %w", err)
-	}
-	if c.line, err = replace(r.Set.Line, groups); err != nil {
-		return c, fmt.Errorf("set: line: %w", err)
-	}
-	return c, nil
+	return regexp.Compile(text)
 }
 
 // apply gives the event as the rule leaves it.
