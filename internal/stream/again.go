@@ -25,14 +25,13 @@ type Repeat struct {
 	Told    int     // left out of a hole: the target has ended them once more since
 	Kept    int     // left out of a hole: a rule keeps them from the target
 
-	run  string // part of the messages' ids
-	set  LaneSet
-	js   jetstream.JetStream
-	ends jetstream.Stream
+	run string // part of the messages' ids
+	set LaneSet
+	*changer
 }
 
-// Retries sorts dead letters by target, to be sent again. What is no event, and what waits already, is left out. Errors: a
-// target has been forgotten, NATS.
+// Retries sorts dead letters by target, to be sent again. What is no event, and what waits already, is left out. Errors:
+// UnknownTarget, NATS.
 func Retries(ctx context.Context, nc *nats.Conn, letters []DeadLetter) (all []Repeat, err error) {
 	byTarget := map[string][]Ended{}
 	for _, l := range letters {
@@ -60,7 +59,7 @@ func Retries(ctx context.Context, nc *nats.Conn, letters []DeadLetter) (all []Re
 
 // Hole finds what a target was told in a time that it has lost: w names the target, Since and Until. An event that the target
 // has ended once more since then is left alone, so that a run that was broken off can be gone on with. Lost says which of
-// the skipped ones are to be sent all the same. Errors: the target has been forgotten, NATS.
+// the skipped ones are to be sent all the same. Errors: UnknownTarget, NATS.
 func Hole(ctx context.Context, nc *nats.Conn, w Which, lost func(Ended) bool) (Repeat, error) {
 	r, waits, err := newRepeat(ctx, nc, w.Target)
 	if err != nil {
@@ -103,51 +102,24 @@ func (r *Repeat) sort() {
 // newRepeat opens a target, and tells by their ids which events wait there that were sent again before.
 func newRepeat(ctx context.Context, nc *nats.Conn, target string) (r Repeat, waits map[string]bool, err error) {
 	r = Repeat{Target: target}
-	if r.ends, err = endingsOf(ctx, nc); err != nil {
+	if r.changer, err = newChanger(ctx, nc, target); err != nil {
 		return r, nil, err
 	}
-	if r.js, err = jetstream.New(nc); err != nil {
+	if r.set, _, err = r.inForce(ctx); err != nil {
 		return r, nil, err
 	}
-	registry, err := openRegistry(ctx, r.js)
+	lanes, _, err := r.reach(ctx, r.set)
 	if err != nil {
 		return r, nil, err
 	}
-	if r.set, _, err = readSet(ctx, registry, target); err != nil {
-		return r, nil, err
-	}
-	if r.set.Lanes == 0 {
-		return r, nil, fmt.Errorf("target %s: %w", target, ErrNoTarget)
-	}
-	waits, err = r.waits(ctx)
-	return r, waits, err
-}
-
-// ErrNoTarget says that nobody would take what is sent.
-var ErrNoTarget = errors.New("there is no such target, or it has been forgotten: nobody would take it")
-
-func (r *Repeat) waits(ctx context.Context) (map[string]bool, error) {
-	calls, err := r.js.Stream(ctx, Calls)
-	if err != nil {
-		return nil, fmt.Errorf("look at stream %s: %w", Calls, err)
-	}
-	ended := make([]uint64, r.set.Lanes) // the lanes' cursors
-	for i := range ended {
-		last, err := lastOfLane(ctx, r.ends, r.Target, r.set.laneName(i))
-		if err != nil {
-			return nil, err
-		}
-		ended[i] = max(last.calls, r.set.begin()-1)
-	}
-	waits := map[string]bool{}
-	again := jetstream.ConsumerConfig{FilterSubject: AgainSubject(r.Target, "*"), HeadersOnly: true}
-	err = readAll(ctx, calls, again, func(m jetstream.Msg, sequence uint64) {
-		site, line := laneKey(m.Headers())
-		if sequence > ended[LaneOf(site, line, r.set.Lanes)] && !r.set.passed(site, line, sequence) {
+	waits = map[string]bool{}
+	again := jetstream.ConsumerConfig{FilterSubject: AgainSubject(target, "*"), HeadersOnly: true}
+	err = readAll(ctx, r.calls, again, func(m jetstream.Msg, sequence uint64) {
+		if site, line := laneKey(m.Headers()); lanes.open(site, line, sequence) {
 			waits[m.Headers().Get("ce-id")] = true
 		}
 	})
-	return waits, err
+	return r, waits, err
 }
 
 // send publishes one event to the target. Its id is the same whenever it is tried.

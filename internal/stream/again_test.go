@@ -217,8 +217,9 @@ func TestNothingIsSentToATargetThatIsNotThere(t *testing.T) {
 	t.Parallel()
 	nc := natstest.Start(t).Declared()
 	target(t, nc, "main", 1)
-	if _, err := stream.Hole(ctx(t), nc, stream.Which{Target: "crm", Until: time.Now()}, stale); !errors.Is(err, stream.ErrNoTarget) {
-		t.Errorf("got %v, want ErrNoTarget", err)
+	var unknown stream.UnknownTarget
+	if _, err := stream.Hole(ctx(t), nc, stream.Which{Target: "crm", Until: time.Now()}, stale); !errors.As(err, &unknown) {
+		t.Errorf("got %v, want UnknownTarget", err)
 	}
 }
 

@@ -69,7 +69,7 @@ func FindDeadLetter(ctx context.Context, nc *nats.Conn, number uint64) (DeadLett
 var ErrOnItsWay = errors.New("it has been sent again already, and waits for its target")
 
 // Retry sends a dead letter to its target once more, behind what waits there. The letter goes when the event has ended
-// anew. Errors: ErrNoDeadLetter, ErrOnItsWay, ErrNoTarget, NATS.
+// anew. Errors: ErrNoDeadLetter, ErrOnItsWay, UnknownTarget, NATS.
 func Retry(ctx context.Context, nc *nats.Conn, number uint64) error {
 	letter, err := FindDeadLetter(ctx, nc, number)
 	if err != nil {

@@ -460,8 +460,8 @@ func TestALetterThatNobodyWouldTakeStays(t *testing.T) {
 	left := 0
 	if err := stream.DeadLetters(ctx(t), nc, func(d stream.DeadLetter) {
 		left++
-		if err := stream.Retry(ctx(t), nc, d.Number); err == nil || !strings.Contains(err.Error(), "forgotten") {
-			t.Errorf("retry: %v, want that the target has been forgotten", err)
+		if err := stream.Retry(ctx(t), nc, d.Number); err == nil || !strings.Contains(err.Error(), "there is no target main") {
+			t.Errorf("retry: %v, want that there is no such target", err)
 		}
 	}); err != nil || left != 1 {
 		t.Errorf("%d letters (%v), want 1", left, err)

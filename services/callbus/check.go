@@ -8,7 +8,6 @@ import (
 	"os"
 	"runtime"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -18,6 +17,7 @@ import (
 	"github.com/callbus/callbus/internal/phone"
 	"github.com/callbus/callbus/internal/stream"
 	"github.com/callbus/callbus/services/callbus/internal/check"
+	"github.com/callbus/callbus/services/callbus/internal/reason"
 	onecadapter "github.com/callbus/callbus/services/onec-adapter"
 )
 
@@ -67,10 +67,16 @@ func (x *inquiry) work(ctx context.Context) (code int, err error) {
 		x.announce(q.Call)
 		q.Tell = teller.Step
 	}
-	known := x.ask(ctx)
+	var known <-chan []stream.Standing
+	if !*x.json {
+		known = x.ask(ctx)
+	}
 	all, err := q.Examine(ctx)
-	if err != nil {
+	switch {
+	case err != nil:
 		return 0, x.clearer(err)
+	case *x.json:
+		return x.print(all)
 	}
 	return x.say(teller, all, <-known)
 }
@@ -114,8 +120,8 @@ func (x *inquiry) announce(e *call.Event) {
 }
 
 // ask looks meanwhile what a running Callbus knows of its targets; nothing where there is none that this user may ask.
-func (x *inquiry) ask(ctx context.Context) <-chan []stream.Progress {
-	known := make(chan []stream.Progress, 1)
+func (x *inquiry) ask(ctx context.Context) <-chan []stream.Standing {
+	known := make(chan []stream.Standing, 1)
 	go func() {
 		defer close(known)
 		nc, err := x.connect(ctx)
@@ -125,49 +131,63 @@ func (x *inquiry) ask(ctx context.Context) <-chan []stream.Progress {
 		defer nc.Close()
 		ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 		defer cancel()
-		if store, err := stream.Look(ctx, nc); err == nil {
-			known <- store.Targets
+		if all, err := stream.Standings(ctx, nc); err == nil {
+			known <- all
 		}
 	}()
 	return known
 }
 
-func (x *inquiry) say(teller *check.Teller, all []onecadapter.Checked, known []stream.Progress) (code int, err error) {
-	var reports []check.Report
-	for _, c := range all {
-		if c.Trouble != nil {
-			code = ill
-		}
-		reports = append(reports, check.ReportOf(c, *x.tongue))
+// codeOf is the exit code.
+func codeOf(all []onecadapter.Checked) int {
+	if slices.ContainsFunc(all, func(c onecadapter.Checked) bool { return c.Trouble != nil }) {
+		return ill
 	}
-	if *x.json {
-		return code, printJSON(os.Stdout, struct {
-			Healthy bool           `json:"healthy"`
-			Targets []check.Report `json:"targets"`
-		}{code == healthy, reports})
-	}
-	for _, c := range all {
-		if len(all) > 1 {
-			fmt.Printf("\n1C %s\n", c.Target)
-		}
-		teller.Result(c)
-		i := slices.IndexFunc(known, func(p stream.Progress) bool { return p.Target == c.Target })
-		if i >= 0 {
-			fmt.Println(x.inStore(known[i]))
-		}
-	}
-	return code, nil
+	return healthy
 }
 
-// inStore is what the running Callbus knows of a target.
-func (x *inquiry) inStore(p stream.Progress) string {
+func (x *inquiry) print(all []onecadapter.Checked) (code int, err error) {
+	var reports []check.Report
+	for _, c := range all {
+		reports = append(reports, check.ReportOf(c, *x.tongue))
+	}
+	return codeOf(all), printJSON(os.Stdout, struct {
+		Healthy bool           `json:"healthy"`
+		Targets []check.Report `json:"targets"`
+	}{codeOf(all) == healthy, reports})
+}
+
+func (x *inquiry) say(teller *check.Teller, all []onecadapter.Checked, known []stream.Standing) (code int, err error) {
+	for _, c := range all {
+		if len(all) > 1 {
+			fmt.Println("\n" + x.tongue.Say("1C ", "1С ") + c.Target)
+		}
+		teller.Result(c)
+		i := slices.IndexFunc(known, func(s stream.Standing) bool { return s.Target == c.Target })
+		if i >= 0 {
+			fmt.Println(x.standing(known[i]))
+		}
+	}
+	return codeOf(all), nil
+}
+
+// standing is what the running Callbus knows of a target; its adapters may be on other machines, and see 1C otherwise.
+func (x *inquiry) standing(s stream.Standing) string {
 	text := x.tongue.Say("In the running Callbus nothing waits for it", "В работающем Callbus для неё ничего не ждёт")
-	if !p.Oldest.IsZero() {
-		text = x.tongue.Sayf("In the running Callbus events wait for it, %d at most, the oldest since %s", "В работающем Callbus её ждут события, не больше %d, самое старое с %s",
-			p.Waiting, p.Oldest.Local().Format(time.DateTime))
+	if s.Queue > 0 {
+		text = x.tongue.Sayf("In the running Callbus %d events wait for it, the oldest since %s", "В работающем Callbus её ждут события: %d, самое старое с %s",
+			s.Queue, s.Oldest.Local().Format(time.DateTime))
 	}
-	if !p.Worked {
-		text += x.tongue.Say(", and no adapter works on it", ", и адаптер с ней не работает")
+	if len(s.Adapters) == 0 {
+		text += x.tongue.Say(", and no adapter works on it", ", и ни один адаптер с ней не работает")
 	}
-	return strings.TrimSpace(text)
+	for _, a := range s.Adapters {
+		switch a.State {
+		case stream.Paused:
+			text += x.tongue.Sayf("\n  adapter %s: paused; to go on: callbus resume %s", "\n  адаптер %s: приостановлено; продолжить: callbus resume %s", a.Adapter, s.Target)
+		case stream.Away, stream.Starting:
+			text += x.tongue.Sayf("\n  adapter %s: 1C takes nothing: %s", "\n  адаптер %s: 1С ничего не принимает: %s", a.Adapter, reason.In(*x.tongue, a.Why))
+		}
+	}
+	return text
 }

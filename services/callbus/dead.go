@@ -177,7 +177,7 @@ func (d *deadLetters) retry(ctx context.Context, nc *nats.Conn) error {
 	}
 	repeats, err := stream.Retries(ctx, nc, all)
 	if err != nil {
-		return err
+		return d.ofTarget(err)
 	}
 	if len(repeats) == 0 {
 		fmt.Println(d.tongue.Say("no dead letters to send again", "отправлять снова нечего"))
@@ -200,7 +200,7 @@ func (d *deadLetters) retry(ctx context.Context, nc *nats.Conn) error {
 func (d *deadLetters) retryEach(ctx context.Context, nc *nats.Conn) error {
 	for _, number := range d.numbers {
 		if err := stream.Retry(ctx, nc, number); err != nil {
-			return fmt.Errorf("%d: %w", number, d.inWords(err))
+			return fmt.Errorf("%d: %w", number, d.ofTarget(d.inWords(err)))
 		}
 		fmt.Println(d.tongue.Sayf("dead letter %d is on its way to 1C again", "событие №%d снова отправлено в 1С", number))
 	}

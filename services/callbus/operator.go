@@ -115,7 +115,6 @@ func (l *line) inWords(err error) error {
 		{stream.ErrNoCalls, "хранилища звонков ещё нет: запускался ли Callbus (ingest) с этим NATS?"},
 		{stream.ErrNoEndings, "звонки в 1С ещё не передавались: запускался ли Callbus (onec-adapter) с этим NATS?"},
 		{stream.ErrNoDeadLetter, "отвергнутого события с таким номером нет; список: callbus dead list"},
-		{stream.ErrNoTarget, "такого получателя нет или он забыт: событие никто не примет"},
 		{stream.ErrOnItsWay, "оно уже отправлено снова и ждёт 1С"},
 		{context.DeadlineExceeded, "NATS не ответил вовремя"},
 	} {

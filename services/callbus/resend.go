@@ -55,7 +55,7 @@ func (h *hole) read() error {
 func (h *hole) fill(ctx context.Context, nc *nats.Conn) error {
 	r, err := stream.Hole(ctx, nc, h.which, func(e stream.Ended) bool { return onecadapter.Stale(e.Why) })
 	if err != nil {
-		return err
+		return h.ofTarget(err)
 	}
 	h.tellPlan(r)
 	if h.dryRun || len(r.Events) == 0 {

@@ -3,7 +3,10 @@ package onecadapter_test
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -74,5 +77,25 @@ func TestACheckOfOneTargetLeavesTheOthersAlone(t *testing.T) {
 	q := onecadapter.Inquiry{Options: onecadapter.Options{Single: onecadapter.Target{Name: "main", URL: "http://127.0.0.1:1/ws"}}, Target: "crm"}
 	if got, err := q.Examine(context.Background()); !errors.Is(err, onecadapter.ErrNoTarget) {
 		t.Errorf("got %+v, %v, want ErrNoTarget", got, err)
+	}
+}
+
+// A webhook takes whatever is said to it for an event.
+func TestAWebhookIsOnlyConnectedTo(t *testing.T) {
+	var said atomic.Int32
+	hook := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { said.Add(1) }))
+	defer hook.Close()
+	target := onecadapter.Target{Name: "crm", Protocol: onecadapter.ProtocolHTTP, URL: hook.URL + "/calls"}
+	if diff := cmp.Diff("+dns +tcp +mapping", gone(checkOne(t, target))); diff != "" || said.Load() != 0 {
+		t.Errorf("%d requests; steps (-want +got):\n%s", said.Load(), diff)
+	}
+	if diff := cmp.Diff("+dns +tcp +mapping +call", gone(examine(t, target))); diff != "" || said.Load() != 1 {
+		t.Errorf("with a call: %d requests; steps (-want +got):\n%s", said.Load(), diff)
+	}
+	nobody := httptest.NewServer(http.NotFoundHandler())
+	defer nobody.Close()
+	target.URL = nobody.URL
+	if got := examine(t, target); got.Trouble == nil || got.Trouble.Step != onecadapter.Trial {
+		t.Errorf("a webhook that is not there: %+v", got.Trouble)
 	}
 }

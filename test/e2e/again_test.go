@@ -151,3 +151,35 @@ func of(line string, calls []string) string {
 	}
 	return strings.Join(own, "; ")
 }
+
+// A run that is broken off says how to go on, and the next one doubles nothing.
+func TestAHoleIsFilledInTwoGoes(t *testing.T) {
+	o, _, _ := startPair(t)
+	for n := range 12 {
+		o.ring(fmt.Sprint(101+n%3), "7495123456"+fmt.Sprint(n%10))
+	}
+	o.ended(24)
+	time.Sleep(1100 * time.Millisecond) // the hole ends with a whole second
+	hole := append([]string{"resend", "--since", "1h", "--until", time.Now().Format("2006-01-02T15:04:05"), "--yes"}, o.operator...)
+	told := worked(o.onec)
+
+	o.onec.Behave(onectest.Always(onectest.Hang()))
+	first := rig.Start(t, o.executable, hole...)
+	rig.Until(t, "1C to be called again", func() (any, bool) { return len(o.onec.Calls()), len(o.onec.Calls()) > len(told) })
+	first.Signal(syscall.SIGINT)
+	if first.Wait() == nil {
+		t.Error("a run that is broken off: exit code 0")
+	}
+	rig.Claim(t, "resend, broken off", first.Log.String(), "broken off", "callbus resend --target main --since ")
+
+	o.onec.Behave(nil)
+	o.onec.Release()
+	rig.Claim(t, "resend, gone on", rig.Run(t, o.executable, hole...), "refused 0")
+	rig.Until(t, "all to be told again", func() (any, bool) { return len(worked(o.onec)), len(worked(o.onec)) >= 2*len(told) })
+	again := worked(o.onec)[len(told):]
+	for _, line := range []string{"101", "102", "103"} {
+		if got, want := of(line, again), of(line, told); got != want {
+			t.Errorf("line %s was told again: %s; want %s", line, got, want)
+		}
+	}
+}

@@ -226,7 +226,7 @@ func TestCheckSpeaksRussianAndReadsTheFileOfCallbusUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, err := inRussian(t, o.executable, "check", "--config", file)
-	rig.Claim(t, "callbus check", out, "1C main  "+o.onec.URL(), "  ✓ DNS", "  ✓ TCP", "  ✓ HTTP", "  ✓ вход", "  ✓ WSDL", "  ✓ операция", "  ✓ параметры",
+	rig.Claim(t, "callbus check", out, "1С main  "+o.onec.URL(), "  ✓ DNS", "  ✓ TCP", "  ✓ HTTP", "  ✓ вход", "  ✓ WSDL", "  ✓ операция", "  ✓ параметры",
 		"Что куда передаётся: Nomer_Sobitia ← event, ", "В работающем Callbus для неё ничего не ждёт")
 	if err != nil || len(o.onec.Calls()) != 0 {
 		t.Errorf("%v, %d calls of 1C; want none", err, len(o.onec.Calls()))

@@ -52,7 +52,7 @@ var signs = map[onecadapter.State][2]string{
 func (t *Teller) Step(c onecadapter.Checked, tried onecadapter.Tried) {
 	if c.Target != t.target {
 		t.target = c.Target
-		fmt.Fprintf(t, "1C %s  %s\n", c.Target, c.URL)
+		fmt.Fprintf(t, "%s %s  %s\n", t.Say("1C", "1С"), c.Target, c.URL)
 	}
 	words := []string{t.sign(tried.State), padded(t.Of(names[tried.Step]))}
 	if tried.State == onecadapter.NotTried {

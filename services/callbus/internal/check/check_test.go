@@ -56,7 +56,7 @@ func TestAnOperatorReadsTheSteps(t *testing.T) {
   -    WSDL           not tried
 What to do: Correct the user, or the password in its file (UTF-8, one line). May the user log in with a password of 1C's own?
 `},
-		{told(wrong(), lang.Russian, false), `1C main  http://server/base/ws/teldata.1cws
+		{told(wrong(), lang.Russian, false), `1С main  http://server/base/ws/teldata.1cws
   ✓ DNS            1 мс 192.168.10.5
   ✓ HTTP           31 мс
   ✗ вход
@@ -64,7 +64,7 @@ What to do: Correct the user, or the password in its file (UTF-8, one line). May
   · WSDL           не проверялось
 Что делать: Исправьте пользователя или пароль в его файле (UTF-8, одна строка). Включён ли у пользователя вход по паролю 1С?
 `},
-		{told(well(), lang.Russian, false), `1C main  http://server/base/ws/teldata.1cws
+		{told(well(), lang.Russian, false), `1С main  http://server/base/ws/teldata.1cws
   ✓ пробный вызов  40 мс OK
 1С передано: TelData(Nomer_Sobitia: 4)
 Что куда передаётся: Nomer_Sobitia ← event, Kommentariy ← ничего

@@ -22,7 +22,17 @@ func Line(d stream.DeadLetter, l lang.Lang) string {
 	}
 	return l.Sayf("%6d  %s  %s  %-9s  line %s  %s  tries %d%s  %s", "%6d  %s  %s  %-9s  линия %s  %s  попыток %d%s  %s",
 		d.Number, d.Time.Local().Format(time.DateTime), d.Target, l.Event(d.Event.Type), d.Event.Line, d.Event.Remote.URI,
-		d.Attempts, unsure, reason.In(l, d.Why))
+		d.Attempts, unsure, cut(reason.In(l, d.Why)))
+}
+
+// inLine bounds a reason in a list: 1C's exceptions may be a page long, and callbus dead show has them whole.
+const inLine = 200
+
+func cut(text string) string {
+	if runes := []rune(text); len(runes) > inLine {
+		return string(runes[:inLine-1]) + "…"
+	}
+	return text
 }
 
 // Story is all that is known of a dead letter, and what to do.

@@ -1,6 +1,7 @@
 package letters
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -67,5 +68,16 @@ func TestAListHasALineForEach(t *testing.T) {
 		"  1C refused: {WebСервис.TelData.Модуль(25)}: Деление на 0 (HTTP 500, SOAP Fault)"
 	if diff := cmp.Diff(want, Line(letter(), lang.English)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestALongReasonIsCutInTheListOnly(t *testing.T) {
+	d := letter()
+	d.Why = "1C refused: " + strings.Repeat("по причине: ", 100) + "Деление на 0"
+	if got := Line(d, lang.English); strings.Contains(got, "Деление") || !strings.HasSuffix(got, "…") {
+		t.Errorf("the list has %s", got)
+	}
+	if !strings.Contains(Story(d, lang.English), "Деление на 0\n") {
+		t.Error("the story does not have the end of it")
 	}
 }

@@ -13,8 +13,12 @@ import (
 // MaxAnswer is how much of an answer is read. 1C's exceptions may hold megabytes of call stack (field creationStack).
 const MaxAnswer = 256 << 10
 
-// maxText bounds the text of an error in runes: it goes into logs and dead letters.
-const maxText = 500
+// maxText bounds the text of an error of 1C in runes: it goes into logs and dead letters. The cause of an exception stands at
+// its end, behind as many "по причине" as there are modules between. maxPage bounds what is not 1C's.
+const (
+	maxText = 2000
+	maxPage = 500
+)
 
 // Kind tells the answers of 1C apart. The status of HTTP does not: a Fault may come with 200, a login page too.
 type Kind int
@@ -37,7 +41,7 @@ func (k Kind) String() string {
 // Answer is what the body of an answer says.
 type Answer struct {
 	Kind Kind
-	// Text is the return value, whole; or the text of an error, at most 500 runes in one line.
+	// Text is the return value, whole; or the text of an error, at most 2,000 runes in one line.
 	Text string
 	// Code is the code of a Fault without its prefix ("Server", "Sender"), or the reason of an exception ("406").
 	Code string
@@ -60,7 +64,7 @@ func ReadAnswer(body []byte) Answer {
 	case body[0] == '<':
 		return readMarkup(body, cut)
 	}
-	return Answer{Kind: Other, Text: Shorten(decoded(body), maxText)}
+	return Answer{Kind: Other, Text: Shorten(decoded(body), maxPage)}
 }
 
 func readMarkup(body []byte, cut bool) Answer {
@@ -161,7 +165,7 @@ func readJSON(body []byte) Answer {
 		}
 	}
 	if answer.Kind != Exception {
-		return Answer{Kind: Other, Text: Shorten(string(body), maxText)}
+		return Answer{Kind: Other, Text: Shorten(string(body), maxPage)}
 	}
 	answer.Text = joined(descriptions)
 	return answer
@@ -200,7 +204,7 @@ func decoded(body []byte) string {
 	}
 	text, err := charmap.Windows1251.NewDecoder().Bytes(body)
 	if err != nil {
-		return strconv.Quote(string(body[:min(len(body), maxText)]))
+		return strconv.Quote(string(body[:min(len(body), maxPage)]))
 	}
 	return string(text)
 }

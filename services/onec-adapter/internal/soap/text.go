@@ -56,10 +56,10 @@ func looksLikeHTML(text string) bool {
 
 // pageText gives what a person would read on a page: the body's text, or the title if there is no other.
 func pageText(page string) string {
-	if text := Shorten(html.UnescapeString(stripTags(page, true)), maxText); text != "" {
+	if text := Shorten(html.UnescapeString(stripTags(page, true)), maxPage); text != "" {
 		return text
 	}
-	return Shorten(html.UnescapeString(stripTags(page, false)), maxText)
+	return Shorten(html.UnescapeString(stripTags(page, false)), maxPage)
 }
 
 // stripTags replaces every tag by a blank and drops scripts, styles and, if asked, the title, which on error pages
