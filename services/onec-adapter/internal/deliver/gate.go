@@ -19,7 +19,7 @@ const (
 	// otherwise (verdict.Outage).
 	firstWait   = 1 * time.Second
 	longestWait = 5 * time.Second
-	// sayAgain is when a cause is news again: a 1C that fails by turns in two ways must not fill the log.
+	// sayAgain is when a cause is news again though it may be gone at once: a 1C that fails by turns in two ways must not fill the log.
 	sayAgain = 10 * time.Minute
 	// probePull is how long a probing lane waits for its head; a lane that has nothing passes its turn on.
 	probePull = 1 * time.Second
@@ -39,6 +39,7 @@ type gate struct {
 	why        string
 	since      time.Time
 	cause      string
+	told       string               // the cause that the log told last
 	said       map[string]time.Time // causes that the log knows, of this outage
 	tries      int                  // of this outage
 	wait       time.Duration
@@ -184,9 +185,7 @@ func (g *gate) failed(p pass, o verdict.Outage, why string) time.Duration {
 		return min(g.wait, longestWait)
 	}
 	g.cause, g.why = o.Cause, why
-	if changed {
-		g.tell(o)
-	}
+	g.tell(o, changed)
 	return min(g.wait, longestWait)
 }
 
@@ -201,12 +200,14 @@ func (g *gate) lengthen(o verdict.Outage) {
 	g.wait, g.hurried = o.Pause(g.wait), false
 }
 
-// tell makes the log a short story: why it shut, each new reason, and the end.
-func (g *gate) tell(o verdict.Outage) {
-	if last, told := g.said[o.Cause]; told && time.Since(last) < sayAgain {
+// tell makes the log a short story: why it shut, each new reason, and the end. One that was said not long ago is said again when
+// it has come to stay.
+func (g *gate) tell(o verdict.Outage, changed bool) {
+	last, known := g.said[o.Cause]
+	if known && (o.Cause == g.told || changed && time.Since(last) < sayAgain) {
 		return
 	}
-	g.said[o.Cause] = time.Now()
+	g.told, g.said[o.Cause] = o.Cause, time.Now()
 	level, what := zerolog.WarnLevel, "target.away: events wait in the store, nothing is lost"
 	if o.Alarm {
 		level, what = zerolog.ErrorLevel, "target.away: it does not pass by itself; events wait in the store, nothing is lost"

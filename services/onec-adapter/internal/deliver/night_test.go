@@ -250,3 +250,26 @@ func TestTheLogTellsEachCauseOnce(t *testing.T) {
 		}
 	})
 }
+
+// Bug: what an operator read last was not what kept 1C away, because that had been told before.
+func TestTheLogTellsACauseAgainThatHasComeToStay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		o := &fakeOneC{answer: func(n int, _ call.Event) error {
+			if n == 4 || n == 5 {
+				return away
+			}
+			return refused
+		}}
+		d := New(Options{Target: "main", Timeout: 10 * time.Second, NotFor: notFor, Word: word, Log: zerolog.New(&log).Level(zerolog.InfoLevel)},
+			o, []Lane{newFakeLane("0", event("a", call.Incoming))})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := d.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if lines := strings.Split(strings.TrimSpace(log.String()), "\n"); len(lines) != 3 || !strings.Contains(lines[2], refused.why) {
+			t.Errorf("want three lines, the last one of %q:\n%s", refused.why, log.String())
+		}
+	})
+}
