@@ -168,6 +168,44 @@ func TestANight(t *testing.T) {
 	}
 }
 
+func TestAPoisonedEventDelaysItsLaneForFiveSecondsAndNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNight(t, func() string { return "summer" })
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- n.deliverer.Run(ctx) }()
+		n.hits(10 * time.Second) // all lanes have their sessions
+		n.server.Reset()
+		n.server.Behave(onectest.ForLines(onectest.Fault("{WebСервис.TelData.Модуль(25)}: Деление на 0"), "101"))
+		poisoned := time.Now()
+		n.lanes[0].push(event("poison", call.Incoming))
+		for i, l := range n.lanes {
+			e := event(fmt.Sprint("after ", i), call.Incoming)
+			e.Line = call.Line(fmt.Sprint(201 + i))
+			l.push(e)
+		}
+		time.Sleep(10 * time.Second)
+		stop()
+		<-ended
+		n.client.Close()
+		for _, c := range n.server.Calls() {
+			bound := 500 * time.Millisecond
+			if c.Line == "201" {
+				bound = 5 * time.Second
+			}
+			if late := c.Finished.Sub(poisoned); c.Line != "101" && (late > bound || !c.Worked) {
+				t.Errorf("line %s was told %v after the poisoned event came, want %v at most", c.Line, late, bound)
+			}
+		}
+		if got := len(n.server.Calls()); got != 2+4 {
+			t.Errorf("%d calls, want the poisoned one twice and four others", got)
+		}
+		if s := n.server.Sessions(); len(s.Refused)+s.Lost > 0 || strings.Contains(n.log.String(), "target.away") {
+			t.Errorf("counted %+v; the log:\n%s", s, n.log.String())
+		}
+	})
+}
+
 // A target that has no room for one more is not away: nothing shuts, nothing is counted, and the event comes again at once.
 func TestATargetThatIsCrowdedIsNotAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
