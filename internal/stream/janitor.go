@@ -152,6 +152,13 @@ func ForgetTarget(ctx context.Context, nc *nats.Conn, name string) error {
 	if err := unused(ctx, js, name, set); err != nil {
 		return err
 	}
+	// One that is paused, or whose lanes are being changed, is not pulled for; its adapters would declare it anew at once.
+	switch adapters, err := AskStatus(ctx, nc, name); {
+	case err != nil:
+		return err
+	case len(adapters) > 0:
+		return InUse{name}
+	}
 	if _, err := writeSet(ctx, registry, name, LaneSet{Generation: set.Generation, Calls: set.Calls}, revision); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package stream_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -54,4 +55,22 @@ func TestATargetsStandingIsWhatHasAndHasNotEnded(t *testing.T) {
 	if s := standing(t, o); s.Queue != 2 || len(s.Owners) != 0 || s.Set.Lanes != 3 {
 		t.Errorf("after a change: %+v, want 2 waiting and no owner", s)
 	}
+}
+
+func TestATargetWhoseAdaptersSitAPauseOutIsNotForgotten(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	target(t, o.nc, "main", 1)
+	answers := o.server.Connect()
+	if err := stream.AnswerStatus(answers, "main", func() stream.Status { return stream.Status{Adapter: "here/1", State: stream.Paused} }); err != nil {
+		t.Fatal(err)
+	}
+	if err := answers.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.ForgetTarget(ctx(t), o.nc, "main"); !errors.As(err, new(stream.InUse)) {
+		t.Errorf("forget: %v, want that an adapter works on it", err)
+	}
+	answers.Close()
+	forget(t, o.nc, "main")
 }
