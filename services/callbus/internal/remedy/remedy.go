@@ -92,6 +92,18 @@ var remedies = []struct {
 	{[]string{"1C refused", "1C failed"}, lang.Text{
 		En: "The code of 1C says this: its author mends it at the module and the line that the text names; 1C's log of events has more",
 		Ru: "Это ответил код 1С: его автор найдёт ошибку по модулю и строке из текста; подробности в журнале регистрации 1С"}},
+	{[]string{"the receiver refuses the event", "the receiver failed"}, lang.Text{
+		En: "The receiver says so: compare method, url and body of the target with what it wants; its own log has more",
+		Ru: "Так ответил получатель: сверьте method, url и body в файле targets с тем, что ему нужно; подробности в его журнале"}},
+	{[]string{"none of the statuses"}, lang.Text{
+		En: "If this status means that the event was taken, name it in expect: of the targets file",
+		Ru: "Если такой статус означает, что событие принято, назовите его в expect: в файле targets"}},
+	{[]string{"the receiver wants to be asked again"}, lang.Text{
+		En: "Nothing: events are kept, and are sent again by themselves", Ru: "Ничего: события сохраняются и уйдут сами"}},
+	{[]string{"the target has no word"}, lang.Text{
+		En: "Name the event in events: of the targets file, if the target is to get such events", Ru: "Если получателю нужны такие события, назовите их в events: в файле targets"}},
+	{[]string{"a value of this event would lead"}, lang.Text{
+		En: "Drop it: a phone has sent a dot or two in place of a number or a name", Ru: "Удалите: вместо номера или имени телефон прислал одну или две точки"}},
 	{[]string{"the call is too large"}, lang.Text{
 		En: "Raise the limit of the web server for a request's body", Ru: "Увеличьте предел размера запроса на веб-сервере"}},
 	{[]string{"not a call event"}, lang.Text{
