@@ -140,6 +140,9 @@ func (r *Repeat) send(ctx context.Context, e Ended) (*jetstream.PubAck, error) {
 	return ack, nil
 }
 
+// Paused reports whether the target takes nothing until somebody lets it go on.
+func (r Repeat) Paused() bool { return r.set.Paused != nil }
+
 // Headway is how far a Repeat has come.
 type Headway struct {
 	Sent, Delivered, Dead int

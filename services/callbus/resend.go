@@ -123,6 +123,9 @@ func (l *line) sendAgain(ctx context.Context, r stream.Repeat) error {
 	if l.stopped {
 		return errors.New(l.tongue.Say("Callbus is stopped: start it first, it sends them a few at a time", "Callbus остановлен: сначала запустите его, события отправляются понемногу"))
 	}
+	if r.Paused() {
+		return errors.New(l.tongue.Sayf("target %s is paused; first: callbus resume %[1]s", "получатель %s приостановлен; сначала: callbus resume %[1]s", r.Target))
+	}
 	p := progress{line: l, of: len(r.Events), terminal: isatty.IsTerminal(os.Stdout.Fd())}
 	err := r.Send(ctx, p.tell)
 	p.end()

@@ -126,6 +126,9 @@ func TestAHoleIn1CIsFilled(t *testing.T) {
 	hole := []string{"resend", "--target", "main", "--since", "1h", "--until", until}
 	rig.Claim(t, "resend --dry-run", o.says(append(hole, "--dry-run")...), "target main: 12 to be sent again")
 	rig.Claim(t, "resend without a terminal", o.refuses(hole...), "--yes")
+	o.says("pause", "main")
+	rig.Claim(t, "resend to a paused target", o.refuses(append(hole, "--yes")...), "target main is paused; first: callbus resume main")
+	o.says("resume", "main")
 	rig.Claim(t, "resend without an end", o.refuses("resend", "--since", "1h"), "--since and --until")
 	rig.Claim(t, "resend of one line", o.says(append(hole, "--line", "102", "--yes")...), "target main: 4 to be sent again", "sent 4 of 4, 1C took 4, refused 0")
 	rig.Claim(t, "resend of the rest", o.says(append(hole, "--yes")...), "target main: 8 to be sent again", "told of them again since: 4", "1C took 8")

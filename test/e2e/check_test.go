@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -82,7 +84,7 @@ func secured(t *testing.T, c rig.Certificate) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &http.Server{Handler: onectest.New(onectest.Options{})}
+	s := &http.Server{Handler: onectest.New(onectest.Options{}), ErrorLog: log.New(io.Discard, "", 0)}
 	go s.ServeTLS(l, c.Chain, c.Key) //nolint:errcheck // it ends with the test
 	t.Cleanup(func() { s.Close() })
 	return "https://" + l.Addr().String() + onectest.DefaultPath
@@ -135,7 +137,7 @@ func TestCheckNamesTheCauseInEachBrokenSetup(t *testing.T) {
 			s := standin(t, onectest.Options{})
 			s.Shut(onectest.Locked())
 			return at(s.URL())
-		}, "login", "the infobase is locked for maintenance: HTTP: Forbidden; Начало сеанса с информационной базой запрещено. Ведутся технические работы", "Wait until"},
+		}, "login", "Начало сеанса с информационной базой запрещено. Ведутся технические работы", "Wait until"},
 		{"no licence", func(t *testing.T) []string {
 			s := standin(t, onectest.Options{Licences: 1})
 			s.Behave(onectest.First(1, onectest.Hang()))
@@ -225,6 +227,10 @@ func TestCheckSpeaksRussianAndReadsTheFileOfCallbusUp(t *testing.T) {
 	if err := os.WriteFile(file, []byte("data: "+o.data+"\nnats-listen: "+o.nats+"\nonec-url: "+o.onec.URL()+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	rig.Until(t, "the adapter to know its target", func() (any, bool) {
+		known := o.says("targets")
+		return known, strings.Contains(known, "main")
+	})
 	out, err := inRussian(t, o.executable, "check", "--config", file)
 	rig.Claim(t, "callbus check", out, "1С main  "+o.onec.URL(), "  ✓ DNS", "  ✓ TCP", "  ✓ HTTP", "  ✓ вход", "  ✓ WSDL", "  ✓ операция", "  ✓ параметры",
 		"Что куда передаётся: Nomer_Sobitia ← event, ", "В работающем Callbus для неё ничего не ждёт")

@@ -27,6 +27,19 @@ func TestEachRemedyIsForAReasonThatThereIs(t *testing.T) {
 	}
 }
 
+// rules are reasons for which nothing has to be done.
+var rules = []string{"; 1C may have", "the end of this line", "its ring was stale", "stale: ", "not for this target: "}
+
+func TestThereIsARemedyForEachFailure(t *testing.T) {
+	none := For(lang.English, "what nobody has seen")
+	for _, m := range onecadapter.Meanings() {
+		byRule := slices.ContainsFunc(rules, func(r string) bool { return strings.HasPrefix(m, r) })
+		if !byRule && For(lang.English, m) == none {
+			t.Errorf("what is to be done about %q?", m)
+		}
+	}
+}
+
 func TestTheWordsOf1CDecideNothing(t *testing.T) {
 	const why = "1C refused: nobody listens at this address (HTTP 500, SOAP Fault)"
 	if got := For(lang.English, why); !strings.Contains(got, "The code of 1C") {
