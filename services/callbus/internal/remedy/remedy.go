@@ -108,16 +108,6 @@ var remedies = []struct {
 		En: "Raise the limit of the web server for a request's body", Ru: "Увеличьте предел размера запроса на веб-сервере"}},
 	{[]string{"not a call event"}, lang.Text{
 		En: "A foreign program has put this into the stream of calls: drop it", Ru: "Это положила в поток звонков чужая программа: удалите"}},
-	{[]string{"the receiver wants to be asked again", "the receiver failed"}, lang.Text{
-		En: "The receiver's own log says what is wrong with it", Ru: "Что с получателем, скажет его собственный журнал"}},
-	{[]string{"the receiver refuses the event", "none of the statuses that were expected"}, lang.Text{
-		En: "The receiver wants something else: look at its answer, and at url, headers, body and expect in the targets file",
-		Ru: "Получатель ждёт другого: смотрите его ответ и url, headers, body и expect в файле targets"}},
-	{[]string{"the target has no word for this event"}, lang.Text{
-		En: "Say in the targets file under events what this target calls it", Ru: "Укажите в файле targets, в разделе events, как это событие называется у получателя"}},
-	{[]string{"a value of this event would lead"}, lang.Text{
-		En: "Somebody has put a strange number or line into the event, or url in the targets file has a value where the server's name stands",
-		Ru: "В событии странный номер или линия, или в url файла targets подставляется имя сервера"}},
 	{[]string{"not an answer of 1C"}, lang.Text{
 		En: "Something else answers in the place of 1C: is the URL right?", Ru: "Вместо 1С отвечает что-то другое: верен ли адрес?"}},
 }
