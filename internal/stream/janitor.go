@@ -152,12 +152,8 @@ func ForgetTarget(ctx context.Context, nc *nats.Conn, name string) error {
 	if err := unused(ctx, js, name, set); err != nil {
 		return err
 	}
-	// One that is paused, or whose lanes are being changed, is not pulled for; its adapters would declare it anew at once.
-	switch adapters, err := AskStatus(ctx, nc, name); {
-	case err != nil:
+	if err := satOut(ctx, nc, name, set); err != nil {
 		return err
-	case len(adapters) > 0:
-		return InUse{name}
 	}
 	if _, err := writeSet(ctx, registry, name, LaneSet{Generation: set.Generation, Calls: set.Calls}, revision); err != nil {
 		return err
@@ -201,6 +197,19 @@ func unused(ctx context.Context, js jetstream.JetStream, name string, set LaneSe
 		}
 	}
 	return nil
+}
+
+// satOut is an error while an adapter waits for the end of a pause or of a change of lanes. It does not pull meanwhile, and
+// would declare the target anew at once, without the pause.
+func satOut(ctx context.Context, nc *nats.Conn, name string, set LaneSet) error {
+	if set.Paused == nil && set.Change == nil {
+		return nil
+	}
+	adapters, err := AskStatus(ctx, nc, name)
+	if err == nil && len(adapters) > 0 {
+		return InUse{name}
+	}
+	return err
 }
 
 // atWork reports whether an adapter waits for a lane's messages, or may have one in hand.

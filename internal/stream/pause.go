@@ -89,8 +89,9 @@ func AtWork(ctx context.Context, nc *nats.Conn, target string) (bool, error) {
 // broker, and takes a while to notice.
 const lookAgain = 5 * time.Second
 
-// Moved waits until the target is no longer what was opened: its lanes change or have changed, it was paused, resumed or
-// forgotten. Then it has to be opened anew. It returns early only where ctx ends.
+// Moved waits until the target is no longer what was opened: its lanes change or have changed, it was paused or resumed.
+// Then it has to be opened anew. It returns early only where ctx ends. That a target was forgotten its lanes say
+// (ErrLaneGone): who has not come to pull from them need not declare it anew.
 func (t *Target) Moved(ctx context.Context) {
 	tick := time.NewTicker(lookAgain)
 	defer tick.Stop()
@@ -98,7 +99,7 @@ func (t *Target) Moved(ctx context.Context) {
 		news, stop := t.watch(ctx)
 		for open := true; open; {
 			set, revision, err := readSet(ctx, t.registry, t.o.Name)
-			if err == nil && revision != t.revision {
+			if err == nil && revision != t.revision && (set.Lanes > 0 || t.set.Paused != nil) {
 				t.changing.Store(set.Change != nil && set.Generation == t.set.Generation)
 				stop()
 				return

@@ -61,6 +61,9 @@ func TestATargetWhoseAdaptersSitAPauseOutIsNotForgotten(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
 	target(t, o.nc, "main", 1)
+	if _, err := stream.PauseTarget(ctx(t), o.nc, "main", "oleg"); err != nil {
+		t.Fatal(err)
+	}
 	answers := o.server.Connect()
 	if err := stream.AnswerStatus(answers, "main", func() stream.Status { return stream.Status{Adapter: "here/1", State: stream.Paused} }); err != nil {
 		t.Fatal(err)
