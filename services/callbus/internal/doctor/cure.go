@@ -11,8 +11,8 @@ type cure struct {
 // cures are asked in this order: a reason may repeat what 1C's page says.
 var cures = []cure{
 	{[]string{"does not accept the user or the password"},
-		"Write the right user into the settings, or the right password into its file, and restart Callbus: it reads both at its start only",
-		"Исправьте пользователя в настройках или пароль в его файле и перезапустите Callbus: он читает их только при запуске"},
+		"Write the right password into its file: a changed one is tried at once. A wrong user is mended in the settings, and wants a restart of Callbus",
+		"Исправьте пароль в его файле: Callbus заметит это сам и сразу попробует. Если неверен пользователь, исправьте его в настройках и перезапустите Callbus"},
 	{[]string{"nobody listens", "name of the server", "server cannot be reached", "has lost 1C", "got no answer of 1C", "not available behind"},
 		"Are 1C and its web server running, and is the address right? Open URL?wsdl of 1C in a browser on this machine. A mended URL is read at a restart of Callbus",
 		"Работают ли 1С и её веб-сервер, верен ли адрес? Откройте на этой машине в браузере URL 1С с ?wsdl. Исправленный URL Callbus прочтёт при перезапуске"},

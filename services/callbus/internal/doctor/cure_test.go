@@ -20,11 +20,11 @@ func TestEveryCureIsForWhatTheAdapterSays(t *testing.T) {
 	}
 }
 
-func TestAWrongPasswordWantsARestart(t *testing.T) {
+func TestAWrongPasswordIsMendedInItsFile(t *testing.T) {
 	const why = "read http://1c/ws?wsdl: 1C does not accept the user or the password (HTTP 401, HTML page)"
 	for l, want := range map[lang.Lang]string{
-		lang.English: "Nothing is lost, they are delivered once this is mended. Write the right user into the settings, or the right password into its file, and restart Callbus: it reads both at its start only",
-		lang.Russian: "Ничего не потеряно: звонки уйдут, когда это исправят. Исправьте пользователя в настройках или пароль в его файле и перезапустите Callbus: он читает их только при запуске",
+		lang.English: "Nothing is lost, they are delivered once this is mended. Write the right password into its file: a changed one is tried at once. A wrong user is mended in the settings, and wants a restart of Callbus",
+		lang.Russian: "Ничего не потеряно: звонки уйдут, когда это исправят. Исправьте пароль в его файле: Callbus заметит это сам и сразу попробует. Если неверен пользователь, исправьте его в настройках и перезапустите Callbus",
 	} {
 		s := well()
 		s.Admins[0].Away["main"] = why
