@@ -59,31 +59,46 @@ func (j *Janitor) Sweep(ctx context.Context) (purged uint64, err error) {
 	return last + 1 - info.State.FirstSeq, nil
 }
 
-// endedByAll is the last sequence in CALLS that every lane of every registered target has acknowledged. A target
-// whose lane is not there yet holds everything.
+// endedByAll is the last sequence in CALLS that every lane of every registered target has acknowledged, and, in a branch's
+// store, the hub. A target whose lane is not there yet holds everything, and so does a store that nobody reads.
 func (j *Janitor) endedByAll(ctx context.Context, calls jetstream.Stream) (uint64, error) {
-	registry, err := openRegistry(ctx, j.js)
-	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	sets, err := setsInForce(ctx, registry)
-	if err != nil || len(sets) == 0 {
+	readers, err := j.readers(ctx, calls)
+	if err != nil || len(readers) == 0 {
 		return 0, err
 	}
 	ended := ^uint64(0)
-	for name, set := range sets {
-		for i := range set.Lanes {
-			floor, err := ackFloor(ctx, calls, consumerName(name, set.laneName(i)))
-			if err != nil {
-				return 0, err
-			}
-			ended = min(ended, floor)
+	for _, consumer := range readers {
+		floor, err := ackFloor(ctx, calls, consumer)
+		if err != nil {
+			return 0, err
 		}
+		ended = min(ended, floor)
 	}
 	return ended, nil
+}
+
+// readers are the consumers on CALLS that nothing may be taken from.
+func (j *Janitor) readers(ctx context.Context, calls jetstream.Stream) (consumers []string, err error) {
+	switch _, err := calls.Consumer(ctx, hubCursor); {
+	case err == nil:
+		consumers = append(consumers, hubCursor)
+	case !errors.Is(err, jetstream.ErrConsumerNotFound):
+		return nil, fmt.Errorf("look at consumer %s: %w", hubCursor, err)
+	}
+	registry, err := openRegistry(ctx, j.js)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		return consumers, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	sets, err := setsInForce(ctx, registry)
+	for name, set := range sets {
+		for i := range set.Lanes {
+			consumers = append(consumers, consumerName(name, set.laneName(i)))
+		}
+	}
+	return consumers, err
 }
 
 func ackFloor(ctx context.Context, calls jetstream.Stream, consumer string) (uint64, error) {

@@ -1,0 +1,72 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// ErrNoHub says that a store is no branch's: it has never forwarded anything.
+var ErrNoHub = errors.New("this store forwards to no hub")
+
+// Backlog is what a branch has not forwarded yet.
+type Backlog struct {
+	Waiting uint64
+	Oldest  time.Time // when the first of them was stored; zero where nothing waits
+}
+
+// HubBacklog looks at what waits for the hub. Errors: ErrNoHub, NATS.
+func HubBacklog(ctx context.Context, branch *nats.Conn) (b Backlog, err error) {
+	calls, err := streamOf(ctx, branch, Calls)
+	if err != nil {
+		return b, err
+	}
+	c, err := calls.Consumer(ctx, hubCursor)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return b, ErrNoHub
+	}
+	if err != nil {
+		return b, fmt.Errorf("look at consumer %s: %w", hubCursor, err)
+	}
+	info := c.CachedInfo()
+	if b.Waiting = info.NumPending + uint64(info.NumAckPending); b.Waiting == 0 {
+		return b, nil
+	}
+	m, err := calls.GetMsg(ctx, info.AckFloor.Stream+1, jetstream.WithGetMsgSubject("calls.*"))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return Backlog{}, nil // it has passed meanwhile
+	}
+	if err != nil {
+		return b, fmt.Errorf("look at what waits for the hub: %w", err)
+	}
+	b.Oldest = m.Time
+	return b, nil
+}
+
+// ForgetHub makes a store of its own of a branch's: what was not forwarded stays here. Errors: ErrNoHub, InUse, NATS.
+func ForgetHub(ctx context.Context, branch *nats.Conn) error {
+	js, err := jetstream.New(branch)
+	if err != nil {
+		return err
+	}
+	c, err := js.Consumer(ctx, Calls, hubCursor)
+	switch {
+	case errors.Is(err, jetstream.ErrConsumerNotFound), errors.Is(err, jetstream.ErrStreamNotFound):
+		return ErrNoHub
+	case err != nil:
+		return fmt.Errorf("look at consumer %s: %w", hubCursor, err)
+	case c.CachedInfo().NumWaiting > 0:
+		return InUse{hubCursor}
+	}
+	if err := js.DeleteConsumer(ctx, Calls, hubCursor); err != nil {
+		return fmt.Errorf("remove consumer %s: %w", hubCursor, err)
+	}
+	if err := js.DeleteKeyValue(ctx, hubBucket); err != nil && !errors.Is(err, jetstream.ErrBucketNotFound) {
+		return fmt.Errorf("remove the note of what was forwarded: %w", err)
+	}
+	return nil
+}
