@@ -243,6 +243,7 @@ func TestFewerSessionsThanLanesStarveNobody(t *testing.T) {
 	a := run(t, server, single(s.URL(), 1))
 	publish(t, nc, 8, 1)
 	eventually(t, "every event has its ending", func() bool { return endings(t, nc) == 8 })
+	a.stop() // what is told of the last one is told after its ending
 	if log := a.log.String(); strings.Count(log, "call.delivered") != 7 || strings.Contains(log, "cannot be reached") {
 		t.Errorf("want 7 deliveries and one dead letter, got:\n%s", log)
 	}

@@ -59,7 +59,7 @@ func New(config Config) (*Client, error) {
 	c := &Client{config: config, address: address, mapping: words, hook: hook, reads: transport.New(options)}
 	options.MaxConns = config.Sessions
 	c.calls = transport.New(options)
-	c.room = newRoom(c.config.Session, c.config.Log, c.finish)
+	c.room = newRoom(c.config, c.finish)
 	return c, nil
 }
 

@@ -14,7 +14,8 @@ const (
 	// idleSession is how long a session is kept that nobody uses. 1C ends it after 20 s unless the publication says
 	// otherwise (sessionMaxAge): going first frees its licence, and no call finds its session gone.
 	idleSession = 15 * time.Second
-	// startPatience is how long the others wait for who starts a session. It goes with a call, which may hang.
+	// startPatience is how long the others wait for who starts a session, and for no longer than half a call's time-out: it goes with
+	// a call, which may hang.
 	startPatience = 3 * time.Second
 	// After 1C had no room for one call more, one more is tried after firstGrowth, and after twice as long each time that
 	// it has none, up to longestGrowth: a try may hold its event up for as long as 1C waits for a session (poolTimeout, 5 s).
@@ -55,8 +56,9 @@ func (m Mode) MarshalText() ([]byte, error) { return []byte(m), nil }
 //
 // Who comes first goes in first. Sessions are started one at a time.
 type room struct {
-	log    zerolog.Logger
-	finish func(cookie string) // tells 1C that a session has ended
+	log      zerolog.Logger
+	finish   func(cookie string) // tells 1C that a session has ended
+	patience time.Duration
 
 	mu      sync.Mutex
 	mode    Mode
@@ -88,8 +90,8 @@ type waiter struct {
 	again bool // it is inside, and has lost its session
 }
 
-func newRoom(mode Mode, log zerolog.Logger, finish func(string)) *room {
-	return &room{mode: mode, auto: mode == Auto, log: log, finish: finish}
+func newRoom(c Config, finish func(string)) *room {
+	return &room{mode: c.Session, auto: c.Session == Auto, log: c.Log, finish: finish, patience: min(startPatience, c.Timeout/2)}
 }
 
 // enter waits until there is room for one more call, and gives it a session or leave to start one.
@@ -152,7 +154,7 @@ func (r *room) admit() {
 // start gives a place leave to start a session. The next start waits for it, but not for ever.
 func (r *room) start(p *Place) {
 	r.starter, p.starts = p, true
-	time.AfterFunc(startPatience, func() {
+	time.AfterFunc(r.patience, func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		if r.starter == p {
