@@ -140,8 +140,14 @@ func (t *Target) Changing() bool { return t.set.Change != nil }
 // FinishChange carries a change of lanes out that somebody has begun. Then the target must be opened anew. Errors: NATS,
 // ctx's.
 func (t *Target) FinishChange(ctx context.Context) error {
-	return t.changer().finish(ctx, func(Step) {})
+	err := t.changer().finish(ctx, func(Step) {})
+	if errors.As(err, new(UnknownTarget)) || errors.Is(err, errOtherCalls) {
+		return nil // there is nothing to change any more
+	}
+	return err
 }
+
+var errOtherCalls = errors.New("stream " + Calls + " has been made anew, and no adapter has worked on the target since")
 
 // changer carries changes of a target's lanes out.
 type changer struct {
@@ -180,7 +186,7 @@ func (c *changer) inForce(ctx context.Context) (LaneSet, uint64, error) {
 	case set.Lanes == 0:
 		return set, 0, noTarget(ctx, c.registry, c.target)
 	case !set.Calls.Equal(c.calls.CachedInfo().Created):
-		return set, 0, fmt.Errorf("stream %s has been made anew, and no adapter of target %s has worked since", Calls, c.target)
+		return set, 0, fmt.Errorf("target %s: %w", c.target, errOtherCalls)
 	}
 	return set, revision, nil
 }
@@ -197,6 +203,9 @@ func (c *changer) finish(ctx context.Context, tell func(Step)) error {
 		}
 		step := Step{From: set.Lanes, To: set.Change.Lanes}
 		seals, err := c.giveUp(ctx, set, step, tell)
+		if errors.Is(err, jetstream.ErrConsumerNotFound) {
+			continue // somebody else was faster, and has removed the old lanes
+		}
 		if err != nil {
 			return err
 		}

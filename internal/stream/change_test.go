@@ -692,3 +692,24 @@ func TestAChangeOrPauseOfNoTargetIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// Else an adapter would try for ever to change the lanes of a target that is no more.
+func TestAChangeEndsWithItsTarget(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	target(t, o.nc, "main", 1)
+	if err := stream.ChangeUpTo(ctx(t), o.nc, "main", 2, stream.ChangeHeld); err != nil {
+		t.Fatal(err)
+	}
+	changing := target(t, o.nc, "main", 1)
+	if !changing.Changing() {
+		t.Fatal("the target was opened without its change")
+	}
+	forget(t, o.nc, "main")
+	if err := changing.FinishChange(ctx(t)); err != nil {
+		t.Errorf("the change of a forgotten target: %v, want its end", err)
+	}
+	if set := target(t, o.nc, "main", 3).Set(); set.Lanes != 3 || set.Generation != 2 || set.Change != nil {
+		t.Errorf("declared anew it is %+v, want 3 lanes of generation 2", set)
+	}
+}

@@ -286,17 +286,25 @@ func (l *Lane) Close(ctx context.Context) error {
 func (l *Lane) release(ctx context.Context) error {
 	c := l.target.changer()
 	if _, err := c.hold(ctx, l.target.set, l.index); err != nil {
-		return err
+		return removed(err)
 	}
 	l.watchBroker(ctx)
 	info, err := l.consumer.Info(ctx)
 	if err != nil {
-		return fmt.Errorf("give up lane %s: %w", l.name, err)
+		return removed(fmt.Errorf("give up lane %s: %w", l.name, err))
 	}
 	if l.delivery == 0 || info.Delivered.Consumer != l.delivery || time.Now().Before(l.quiet) {
 		return nil
 	}
 	_, err = c.seal(ctx, l.target.set, l.index, true)
+	return removed(err)
+}
+
+// removed is nil for a lane whose consumer is gone: the change is over, and had waited for us long enough.
+func removed(err error) error {
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return nil
+	}
 	return err
 }
 
