@@ -32,7 +32,6 @@ func (s Source) plain() Source {
 	return Source(name)
 }
 
-// explained is what the operator reads beside the arrow.
 func (s Source) explained(m *mapping.Mapping) string {
 	if s == FromNobody {
 		return "nothing"
@@ -59,6 +58,14 @@ func readSource(value string) (Source, error) {
 type Mapped struct {
 	soap.Parameter
 	From Source
+}
+
+// explained is what the operator reads beside the arrow.
+func (m Mapped) explained(words *mapping.Mapping) string {
+	if m.Empty != "" && !m.Nillable && (m.From == FromNobody || m.From == "=") {
+		return "an empty structure"
+	}
+	return m.From.explained(words)
 }
 
 // Plan is how events become calls of one service: what the WSDL said, and what was made of it.
@@ -89,7 +96,7 @@ func (p Plan) Lines() []string {
 		width = max(width, len([]rune(m.Name)))
 	}
 	for _, m := range p.Parameters {
-		lines = append(lines, fmt.Sprintf("  %s%s ← %s", m.Name, strings.Repeat(" ", width-len([]rune(m.Name))), m.From.explained(p.mapping)))
+		lines = append(lines, fmt.Sprintf("  %s%s ← %s", m.Name, strings.Repeat(" ", width-len([]rune(m.Name))), m.explained(p.mapping)))
 	}
 	return lines
 }
@@ -237,7 +244,7 @@ func (m *draft) lacks(chosen bool) string {
 	var without []string
 	for i, p := range m.list {
 		if !m.decided[i] && mandatory(p.Parameter) {
-			without = append(without, p.Name)
+			without = append(without, strings.TrimSuffix(p.Name+": "+p.Trouble, ": "))
 		}
 	}
 	if len(without) > 0 {
@@ -252,9 +259,9 @@ func (m *draft) lacks(chosen bool) string {
 }
 
 // mandatory parameters need a value: those that may not be nil, unless they are optional texts. An empty element is
-// not a number, nor a date.
+// not a number, nor a date. A structure can be empty where its type is understood.
 func mandatory(p soap.Parameter) bool {
-	return !p.Nillable && !(p.Optional && textual(p.Type))
+	return !p.Nillable && p.Empty == "" && !(p.Optional && textual(p.Type))
 }
 
 func textual(t string) bool {

@@ -14,8 +14,8 @@ const (
 )
 
 // Envelope writes a call: document/literal wrapped, every parameter in the operation's namespace and in the declared
-// order, none left out. A parameter without a value becomes xsi:nil="true" where that is allowed, else an empty
-// element: 1C takes a parameter that is missing for an error, nillable or not.
+// order, none left out. A parameter without a value becomes xsi:nil="true" where that is allowed, else the emptiest
+// structure of its type, else an empty element: 1C takes a parameter that is missing for an error, nillable or not.
 func Envelope(v Version, op Operation, values map[string]string) []byte {
 	b := make([]byte, 0, 1024)
 	b = append(b, `<?xml version="1.0" encoding="UTF-8"?>`+"\n"+`<soap:Envelope xmlns:soap="`...)
@@ -39,16 +39,20 @@ func Envelope(v Version, op Operation, values map[string]string) []byte {
 
 func appendParameter(b []byte, p Parameter, values map[string]string) []byte {
 	value, mapped := values[p.Name]
-	b = append(b, `<m:`...)
-	b = append(b, p.Name...)
+	if value == "" && p.Empty != "" {
+		return append(b, p.Empty...)
+	}
+	tag := "m:" + p.Name
+	if p.Unqualified {
+		tag = p.Name
+	}
+	b = append(b, "<"+tag...)
 	if !mapped && p.Nillable {
 		return append(b, ` xsi:nil="true"/>`...)
 	}
 	b = append(b, '>')
 	b = appendEscaped(b, value)
-	b = append(b, `</m:`...)
-	b = append(b, p.Name...)
-	return append(b, '>')
+	return append(b, "</"+tag+">"...)
 }
 
 // appendEscaped drops what XML 1.0 cannot carry even escaped (control characters, bytes that are no UTF-8): phones send

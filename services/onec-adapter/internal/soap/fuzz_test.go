@@ -4,19 +4,24 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf8"
 )
 
-// FuzzParseWSDL: whatever ?wsdl answers, what comes out can be put into an envelope that is well-formed XML.
+// FuzzParseWSDL: whatever ?wsdl answers, what comes out can be put into an envelope that is well-formed XML, and costs little.
 func FuzzParseWSDL(f *testing.F) {
 	seeds, _ := filepath.Glob("testdata/*.wsdl")
 	for _, path := range seeds {
 		f.Add(file(f, path), "Звонок")
+	}
+	for _, operation := range []string{"ShowCard", "Отметить", "Measure", "Find"} {
+		f.Add(file(f, "testdata", "structures.wsdl"), operation)
 	}
 	f.Add([]byte("<definitions xmlns='"+nsWSDL+"'/>"), "TelData")
 	f.Fuzz(func(t *testing.T, document []byte, operation string) {
@@ -26,6 +31,11 @@ func FuzzParseWSDL(f *testing.F) {
 				t.Errorf("the error has %d bytes", len(err.Error()))
 			}
 			return
+		}
+		for _, p := range op.Parameters {
+			if len(p.Empty) > 8*maxHollow || len(p.Trouble) > 2000 || p.Empty != "" && p.Trouble != "" {
+				t.Errorf("%s: %d bytes of structure, and the trouble %q", p.Name, len(p.Empty), p.Trouble)
+			}
 		}
 		wellFormed(t, Envelope(V11, op, nil))
 		wellFormed(t, Envelope(V12, op, map[string]string{op.Name: operation}))
@@ -117,6 +127,35 @@ func FuzzShorten(f *testing.F) {
 		got := Shorten(s, limit)
 		if n := utf8.RuneCountInString(got); n > limit || strings.ContainsAny(got, "\n\r\t") || strings.Contains(got, "  ") || !utf8.ValidString(got) {
 			t.Errorf("Shorten(%q, %d) = %q", s, limit, got)
+		}
+	})
+}
+
+// FuzzSimpleValue: whatever the facets, there is an error, or a value that a pattern matches and the lengths allow.
+func FuzzSimpleValue(f *testing.F) {
+	f.Add(`[0-9a-f]{8}-[0-9a-f]{4}`, 0, 20)
+	f.Add(`(а|б)[^0-9A]\-\w+z?.{2,}`, 3, 9)
+	f.Add(`((a?)*)*`, 1000, 1000)
+	f.Fuzz(func(t *testing.T, expression string, least, most int) {
+		if expression != carried(expression) {
+			t.Skip("no XML has that")
+		}
+		var facets strings.Builder
+		xml.EscapeText(&facets, []byte(expression))
+		document := sequence(simple(fmt.Sprintf(`<pattern value="%s"/><minLength value="%d"/><maxLength value="%d"/>`, &facets, least, most)))
+		op, err := ParseWSDL([]byte(document), "O")
+		if err != nil || op.Parameters[0].Empty == "" {
+			return
+		}
+		var read struct {
+			Value string `xml:"a"`
+		}
+		if err := xml.Unmarshal([]byte(strings.ReplaceAll(op.Parameters[0].Empty, "m:", "")), &read); err != nil {
+			t.Fatal(err)
+		}
+		n := utf8.RuneCountInString(read.Value)
+		if !regexp.MustCompile(`\A(?:`+expression+`)\z`).MatchString(read.Value) || n < least || n > max(most, 0) {
+			t.Errorf("%q and %d to %d gave %q", expression, least, most, read.Value)
 		}
 	})
 }

@@ -46,13 +46,20 @@ type Parameter struct {
 	Type     string // "xs:string"; the bare name for a type of the configuration's own; empty for a nested structure
 	Nillable bool
 	Optional bool // minOccurs="0"; a 1C of today declares that for fields of objects only, not for parameters
+
+	Unqualified bool // in no namespace; 1C's own are all in that of the operation
+
+	// Empty is the whole element with the least inside that its type wants, where that is a structure (an XDTO object).
+	Empty string
+	// Trouble says why a structure has no Empty.
+	Trouble string
 }
 
 // Operation is what a caller has to know of one operation of a web service.
 type Operation struct {
 	Service    string
 	Name       string
-	Namespace  string // of the wrapper element and of every parameter; free text, not a URL
+	Namespace  string // of the wrapper element and of every parameter that is not Unqualified; free text, not a URL
 	Parameters []Parameter
 	// Actions has the SOAPAction of each version that the service offers.
 	Actions map[Version]string
@@ -89,11 +96,14 @@ func ParseWSDL(document []byte, operation string) (Operation, error) {
 	if root.name.Space != nsWSDL || root.name.Local != "definitions" {
 		return Operation{}, fmt.Errorf("not a WSDL: the document begins with <%s>", Shorten(root.name.Local, 40))
 	}
-	return wsdl{root}.operation(operation)
+	return wsdl{root, globals(root)}.operation(operation)
 }
 
 // wsdl asks questions of a <definitions> element.
-type wsdl struct{ root *node }
+type wsdl struct {
+	root    *node
+	globals map[global]*node
+}
 
 func (w wsdl) operation(name string) (Operation, error) {
 	op := Operation{Service: w.service(), Name: name, Actions: w.actions(name)}
@@ -179,7 +189,7 @@ func (w wsdl) wrapper(op *node) (*node, error) {
 		return nil, errors.New("it is not document/literal wrapped, the only style that 1C writes")
 	}
 	name := part.qname(part.attr("element"))
-	if found := w.schemaChild("element", name.Space, name.Local); found != nil {
+	if found := w.globals[global{"element", name}]; found != nil {
 		return found, nil
 	}
 	return nil, fmt.Errorf("its element %q is not declared in the WSDL", Shorten(name.Local, 100))
@@ -194,29 +204,11 @@ func (w wsdl) message(name string) *node {
 	return nil
 }
 
-// schemaChild finds a global element or type. There is one schema for the service's own namespace and one for each
-// XDTO package that it uses.
-func (w wsdl) schemaChild(kind, space, name string) *node {
-	for _, types := range w.root.all(nsWSDL, "types") {
-		for _, schema := range types.all(nsSchema, "schema") {
-			if schema.attr("targetNamespace") != space {
-				continue
-			}
-			for _, c := range schema.all(nsSchema, kind) {
-				if c.attr("name") == name {
-					return c
-				}
-			}
-		}
-	}
-	return nil
-}
-
 func (w wsdl) parameters(wrapper *node) ([]Parameter, error) {
 	content := wrapper.child("complexType")
 	if name := wrapper.attr("type"); name != "" {
 		q := wrapper.qname(name)
-		content = w.schemaChild("complexType", q.Space, q.Local)
+		content = w.globals[global{"complexType", q}]
 	}
 	if content == nil {
 		return nil, nil // an element without content: an operation without parameters
@@ -231,18 +223,26 @@ func (w wsdl) parameters(wrapper *node) ([]Parameter, error) {
 	if len(list.all(nsSchema, "element")) > maxParameters {
 		return nil, fmt.Errorf("it has more than %d parameters", maxParameters)
 	}
-	return parametersOf(list), nil
+	return w.parametersOf(list, wrapper.parent.attr("targetNamespace")), nil
 }
 
-func parametersOf(list *node) []Parameter {
+func (w wsdl) parametersOf(list *node, space string) []Parameter {
 	var found []Parameter
+	h := hollow{w: w, space: space}
 	for _, e := range list.all(nsSchema, "element") {
-		p := Parameter{Name: e.attr("name"), Type: typeName(e)}
+		p := Parameter{Name: e.attr("name"), Type: typeName(e), Optional: occurs(e) == 0}
 		if p.Name == "" {
 			p.Name = e.qname(e.attr("ref")).Local
 		}
-		p.Nillable = truth(e.attr("nillable"))
-		p.Optional = strings.TrimSpace(e.attr("minOccurs")) == "0"
+		declared, err := w.resolved("element", e)
+		if err == nil {
+			p.Nillable = truth(declared.attr("nillable"))
+			p.Unqualified = w.expanded(declared, "elementFormDefault").Space == ""
+			p.Empty, err = h.parameter(declared)
+		}
+		if err != nil {
+			p.Trouble = Shorten(err.Error(), 300)
+		}
 		found = append(found, p)
 	}
 	return found

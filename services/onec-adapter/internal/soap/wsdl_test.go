@@ -53,8 +53,8 @@ func TestAServiceWithCyrillicNamesIsUnderstood(t *testing.T) {
 			{Name: "НомерСобытия", Type: "xs:int"},
 			{Name: "НомерСип", Type: "xs:string"},
 			{Name: "МойНомер", Type: "xs:string", Nillable: true},
-			{Name: "Прочее", Type: "Объект", Optional: true},
-			{Name: "Список"},
+			{Name: "Прочее", Type: "Объект", Optional: true, Trouble: "its type other:Объект is not declared in the WSDL"},
+			{Name: "Список", Trouble: "мы:Список is not declared in the WSDL"},
 		},
 		Actions: map[Version]string{V11: "наша телефония#Телефония:Звонок"},
 	}
@@ -158,7 +158,10 @@ func TestDetailsOfCollectedWSDLs(t *testing.T) {
 			"TelData.CONSTRUCTED.wsdl", "TelData", "http://example.org/teldata#TelData:TelData", "http://example.org/teldata",
 			[]Parameter{{Name: "Nomer_Sobitia", Type: "xs:decimal"}, {Name: "Nomer_sip", Type: "xs:string"}, {Name: "moi_nomer", Type: "xs:string"}},
 		},
-		{"neofly.wsdl", "createOrder", "neo-fly#Neofly:createOrder", "neo-fly", []Parameter{{Name: "Data", Type: "orderRequest"}}},
+		{
+			"neofly.wsdl", "createOrder", "neo-fly#Neofly:createOrder", "neo-fly",
+			[]Parameter{{Name: "Data", Type: "orderRequest", Empty: "<m:Data><m:total>0</m:total><m:UserId>0</m:UserId></m:Data>"}},
+		},
 		{"tl_exch.wsdl", "GetOrder", "http://localhost/orderservice#tl_exch:GetOrder", "http://localhost/orderservice", []Parameter{{Name: "number", Type: "xs:string"}}},
 		{
 			"mdclasses_WSRef1_platform_reserialised.wsdl", "Add", "http://tempuri.org/Add", "http://tempuri.org/",
