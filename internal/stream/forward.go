@@ -34,17 +34,19 @@ const (
 // the hub forgets ids after two minutes, so what may have been published without an answer is looked for first.
 type Forwarder struct {
 	o      ForwarderOptions
+	hub    *nats.Conn
 	js     jetstream.JetStream // of the branch
 	calls  jetstream.Stream    // its CALLS
 	notes  notebook
 	passed atomic.Uint64
 }
 
-// ForwarderOptions describe a branch and its hub.
+// ForwarderOptions describe a branch.
 type ForwarderOptions struct {
-	Branch, Hub *nats.Conn
-	Site        string
-	// Tell is told nil whenever events can go, and otherwise why they cannot. It is called by Run.
+	Branch *nats.Conn
+	Site   string
+	// Tell is told nil when events pass again, or none waits, and otherwise why they cannot. It is called by Run, once for
+	// each try.
 	Tell func(error)
 }
 
@@ -88,7 +90,8 @@ func (f *Forwarder) begin(ctx context.Context) (cursor jetstream.Consumer, passe
 func (f *Forwarder) Passed() uint64 { return f.passed.Load() }
 
 // Run forwards until ctx ends.
-func (f *Forwarder) Run(ctx context.Context) {
+func (f *Forwarder) Run(ctx context.Context, hub *nats.Conn) {
+	f.hub = hub
 	for wait := retryFirst; ctx.Err() == nil; wait = min(2*wait, retryMost) {
 		before := f.Passed()
 		err := f.session(ctx)
@@ -113,8 +116,8 @@ func (f *Forwarder) session(ctx context.Context) error {
 	defer s.flight.Wait()
 	defer cancel(nil)
 	// A request does not notice that its connection is gone.
-	lost := f.o.Hub.StatusChanged(nats.DISCONNECTED, nats.RECONNECTING, nats.CLOSED)
-	defer f.o.Hub.RemoveStatusListener(lost)
+	lost := f.hub.StatusChanged(nats.DISCONNECTED, nats.RECONNECTING, nats.CLOSED)
+	defer f.hub.RemoveStatusListener(lost)
 	s.flight.Go(func() {
 		select {
 		case <-lost:
@@ -122,7 +125,10 @@ func (f *Forwarder) session(ctx context.Context) error {
 		case <-work.Done():
 		}
 	})
-	if !f.o.Hub.IsConnected() {
+	if !f.hub.IsConnected() {
+		if last := f.hub.LastError(); last != nil {
+			return fmt.Errorf("%w: %w", ErrAway, last)
+		}
 		return ErrAway
 	}
 	err := s.forward(ctx, cancel)
@@ -138,7 +144,9 @@ func (s *session) forward(stop context.Context, cancel context.CancelCauseFunc) 
 	if opened(); err != nil {
 		return err
 	}
-	s.f.o.Tell(nil)
+	if s.last >= s.upTo {
+		s.well()
+	}
 	return s.run(stop.Done())
 }
 
@@ -158,6 +166,15 @@ type session struct {
 	flying  int
 	last    uint64 // sequence of the last event that was read
 	ending  bool
+	told    bool
+}
+
+// well tells, once, that events pass. A hub that is there may refuse them all the same.
+func (s *session) well() {
+	if !s.told {
+		s.told = true
+		s.f.o.Tell(nil)
+	}
 }
 
 type lineKey struct {
@@ -176,13 +193,14 @@ type passing struct {
 
 type result struct {
 	it  *passing
+	ack *jetstream.PubAck
 	err error
 }
 
 func (s *session) open() (err error) {
 	ctx, cancel := context.WithTimeout(s.work, hubPatience)
 	defer cancel()
-	if s.js, err = jetstream.New(s.f.o.Hub); err != nil {
+	if s.js, err = jetstream.New(s.f.hub); err != nil {
 		return err
 	}
 	s.hub, err = s.js.Stream(ctx, Calls)
@@ -292,8 +310,8 @@ func (s *session) send(it *passing) error {
 	s.flight.Go(func() {
 		try, cancel := context.WithTimeout(s.work, hubPatience)
 		defer cancel()
-		_, err := s.js.PublishMsg(try, it.msg, jetstream.WithRetryAttempts(0))
-		s.results <- result{it, err}
+		ack, err := s.js.PublishMsg(try, it.msg, jetstream.WithRetryAttempts(0))
+		s.results <- result{it, ack, err}
 	})
 	return nil
 }
@@ -304,11 +322,12 @@ func (s *session) settle(r result) error {
 	if r.err != nil {
 		return fmt.Errorf("publish to the hub: %w", r.err)
 	}
-	r.it.there = true
+	s.well()
+	r.it.there, s.top = true, max(s.top, r.ack.Sequence)
 	s.f.passed.Add(1)
 	event := call.EventType(strings.TrimPrefix(r.it.msg.Subject, "calls."))
 	// At most once, to whoever watches one line: the stream has it.
-	_ = s.f.o.Hub.PublishMsg(&nats.Msg{Subject: LiveSubject(r.it.line.line, event), Header: r.it.msg.Header, Data: r.it.msg.Data})
+	_ = s.f.hub.PublishMsg(&nats.Msg{Subject: LiveSubject(r.it.line.line, event), Header: r.it.msg.Header, Data: r.it.msg.Data})
 	if err := s.pass(); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -91,17 +92,18 @@ func (b notebook) write(ctx context.Context, n note) error {
 }
 
 const (
-	// A note is written anew when it is noteAge old and everything has passed; after noteOld nothing more is read until
-	// everything has. So what would have to be looked through is about a minute of the hub.
-	noteAge, noteOld = 10 * time.Second, time.Minute
+	// A note is written anew, when everything has passed, once it is noteAge old or noteMany events have passed since; after
+	// noteOld or noteMost nothing more is read until everything has. So what would have to be looked through is short.
+	noteAge, noteOld   = 10 * time.Second, time.Minute
+	noteMany, noteMost = 100, 1000
 	// A note allows to publish for noteLease, and is extended when less than noteLeft of that is left.
 	noteLease, noteLeft = 30 * time.Second, 15 * time.Second
 	// straggling is how long after Until something may still arrive: the system sends what a closed connection has left
 	// behind for about 100 s more (Linux, tcp_orphan_retries 8).
 	straggling = 3 * time.Minute
-	// lookAtOnce is how many of the hub's messages are asked for at once, 50 KiB or so.
-	lookAtOnce = 32
-	// lookPatience is for lookAtOnce messages over a slow line.
+	// lookAtOnce is how many of the hub's messages are asked for at once, some 200 KiB.
+	lookAtOnce = 128
+	// lookPatience is for as much over a slow line.
 	lookPatience = 30 * time.Second
 )
 
@@ -113,17 +115,18 @@ type promised struct {
 	upTo    uint64 // sequence of the last event here that may be in doubt
 	missing int    // of those that were looked for
 	renewed time.Time
+	sent    int       // since then
+	top     uint64    // sequence in the hub's CALLS of the last event that it has acknowledged
 	clock   time.Time // the hub's, at
 	at      time.Time
 }
 
 func (s *session) now() time.Time { return s.clock.Add(time.Since(s.at)) }
 
-// setClock takes the hub's time, and its CALLS as of then.
-func (s *session) setClock() *jetstream.StreamInfo {
+// setClock takes the hub's time, and the end of its CALLS, from its last answer.
+func (s *session) setClock() {
 	info := s.hub.CachedInfo()
-	s.clock, s.at = info.TimeStamp, time.Now()
-	return info
+	s.clock, s.at, s.top = info.TimeStamp, time.Now(), info.State.LastSeq
 }
 
 // resolve looks in the hub for what may be there although its PubAck never came here.
@@ -140,54 +143,61 @@ func (s *session) resolve() (err error) {
 // look reads the branch's ids in that part of the hub's CALLS in which what is in doubt must be. It needs no consumer
 // there: who may create one may overwrite the adapters'.
 func (s *session) look() (map[string]bool, error) {
-	info, found := s.hub.CachedInfo(), map[string]bool{}
+	info := s.hub.CachedInfo()
+	l := looking{last: info.State.LastSeq, end: s.note.Until.Add(straggling), ids: map[string]bool{}}
 	first := max(1, info.State.FirstSeq)
 	if s.note.Hub.Equal(info.Created) { // of another CALLS the numbers say nothing
 		first = max(first, s.note.Since+1)
 	}
-	end := s.note.Until.Add(straggling)
-	for ; first <= info.State.LastSeq; first += lookAtOnce {
-		for _, m := range s.several(first, min(first+lookAtOnce-1, info.State.LastSeq)) {
-			switch {
-			case m.err != nil:
-				return nil, fmt.Errorf("look for what the hub has: %w", m.err)
-			case m.msg == nil:
-			case m.msg.Time.After(end):
-				return found, nil
-			default:
-				if site, _ := laneKey(m.msg.Header); site == s.f.o.Site {
-					found[m.msg.Header.Get(nats.MsgIdHdr)] = true
-				}
-			}
-		}
-	}
-	return found, nil
-}
-
-type seen struct {
-	msg *jetstream.RawStreamMsg // nil: it was deleted
-	err error
-}
-
-func (s *session) several(first, last uint64) []seen {
-	ctx, cancel := context.WithTimeout(s.work, lookPatience)
-	defer cancel()
-	all := make([]seen, last-first+1)
-	var wg sync.WaitGroup
-	for i := range all {
-		wg.Go(func() {
-			m, err := s.hub.GetMsg(ctx, first+uint64(i))
-			if !errors.Is(err, jetstream.ErrMsgNotFound) {
-				all[i] = seen{m, err}
+	l.next.Store(first - 1)
+	var all sync.WaitGroup
+	for range lookAtOnce {
+		all.Go(func() {
+			for s.lookAt(&l, l.next.Add(1)) {
 			}
 		})
 	}
-	wg.Wait()
-	return all
+	all.Wait()
+	return l.ids, l.failed
 }
 
-// has reports whether the hub was found to have an event. What is in doubt was on its way together: hubWindow events that
-// are not there stand behind all that can be.
+// looking is one look into the hub, by several at once.
+type looking struct {
+	next   atomic.Uint64
+	last   uint64
+	end    time.Time
+	mu     sync.Mutex
+	over   bool
+	ids    map[string]bool
+	failed error
+}
+
+// lookAt looks at one message, and reports whether there may be more.
+func (s *session) lookAt(l *looking, sequence uint64) bool {
+	if sequence > l.last {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(s.work, lookPatience)
+	defer cancel()
+	m, err := s.hub.GetMsg(ctx, sequence)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound): // it was deleted
+	case err != nil:
+		l.over, l.failed = true, fmt.Errorf("look for what the hub has: %w", err)
+	case m.Time.After(l.end):
+		l.over = true
+	default:
+		if site, _ := laneKey(m.Header); site == s.f.o.Site {
+			l.ids[m.Header.Get(nats.MsgIdHdr)] = true
+		}
+	}
+	return !l.over
+}
+
+// has reports whether the hub was found to have an event. What is in doubt was on its way together, so behind hubWindow
+// events that are not there comes nothing that can be.
 func (s *session) has(it *passing) bool {
 	if s.found == nil {
 		return false
@@ -195,7 +205,7 @@ func (s *session) has(it *passing) bool {
 	if s.found[it.msg.Header.Get(nats.MsgIdHdr)] {
 		return true
 	}
-	if s.missing++; it.sequence > s.upTo || s.missing >= hubWindow {
+	if s.missing++; it.sequence > s.upTo || s.missing > hubWindow {
 		s.found = nil
 	}
 	return false
@@ -203,29 +213,39 @@ func (s *session) has(it *passing) bool {
 
 // crowded reports that everything has to pass before more is read, so that the note can be written anew.
 func (s *session) crowded() bool {
-	return s.found == nil && len(s.order) > 0 && s.now().Sub(s.renewed) > noteOld
+	return s.found == nil && len(s.order) > 0 && (s.sent >= noteMost || s.now().Sub(s.renewed) > noteOld)
 }
 
 // promise makes the note cover what is about to be published.
 func (s *session) promise() error {
-	ctx, cancel := context.WithTimeout(s.work, hubPatience)
-	defer cancel()
 	n, now := s.note, s.now()
+	alone := s.found == nil && len(s.order) == 1 // nothing else is on its way, or there without our knowing
 	switch {
-	case s.found == nil && len(s.order) == 1 && now.Sub(s.renewed) > noteAge: // nothing else is on its way, or there without a PubAck
-		if _, err := s.hub.Info(ctx); err != nil {
-			return fmt.Errorf("look at stream %s of the hub: %w", Calls, err)
+	case alone && now.Sub(s.renewed) > noteAge:
+		if err := s.ask(); err != nil {
+			return err
 		}
-		info := s.setClock()
 		now = s.now()
-		n.Passed, n.Hub, n.Since, s.renewed = s.order[0].sequence-1, info.Created, info.State.LastSeq, now
+		fallthrough
+	case alone && s.sent >= noteMany:
+		n.Passed, n.Hub, n.Since = s.order[0].sequence-1, s.hub.CachedInfo().Created, s.top
+		s.renewed, s.sent = now, 0
 	case now.Before(n.Until.Add(-noteLeft)):
+		s.sent++
 		return nil
 	}
-	n.Until = now.Add(noteLease)
-	if err := s.f.notes.write(ctx, n); err != nil {
-		return err
+	s.sent++
+	s.note, s.note.Until = n, now.Add(noteLease)
+	return s.f.notes.write(s.work, s.note)
+}
+
+// ask asks the hub how far its CALLS is, and what its clock says.
+func (s *session) ask() error {
+	ctx, cancel := context.WithTimeout(s.work, hubPatience)
+	defer cancel()
+	if _, err := s.hub.Info(ctx); err != nil {
+		return fmt.Errorf("look at stream %s of the hub: %w", Calls, err)
 	}
-	s.note = n
+	s.setClock()
 	return nil
 }

@@ -123,7 +123,7 @@ func (b *branch) forward() {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	o := stream.ForwarderOptions{Branch: b.nc, Hub: hub, Site: b.site, Tell: func(err error) {
+	o := stream.ForwarderOptions{Branch: b.nc, Site: b.site, Tell: func(err error) {
 		select {
 		case b.told <- err:
 		default:
@@ -138,7 +138,7 @@ func (b *branch) forward() {
 	}
 	work, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { f.Run(work) })
+	running.Go(func() { f.Run(work, hub) })
 	b.stop = sync.OnceFunc(func() { cancel(); running.Wait(); go hub.Close() }) // it waits for a try to connect
 }
 

@@ -70,3 +70,6 @@ func ForgetHub(ctx context.Context, branch *nats.Conn) error {
 	}
 	return nil
 }
+
+// HubInbox is where a branch's answers from the hub come to: the hub need not let it hear others'.
+func HubInbox(site string) string { return "_INBOX_" + Token(site) }

@@ -34,6 +34,7 @@ var ErrUnsettled = errors.New("the store did not answer in time")
 type Publisher struct {
 	nc     *nats.Conn
 	js     jetstream.JetStream
+	there  atomic.Bool // the connection; nc itself is locked while it dials a server that is unplugged
 	site   string
 	seed   maphash.Seed
 	doors  [doors]door
@@ -66,7 +67,20 @@ func NewPublisher(nc *nats.Conn, site string) (*Publisher, error) {
 	for i := range p.doors {
 		p.doors[i].turn = make(chan struct{}, 1)
 	}
+	changes := nc.StatusChanged()
+	p.there.Store(nc.IsConnected())
+	go p.watch(changes)
 	return p, nil
+}
+
+// watch keeps what is known of the connection until it is closed.
+func (p *Publisher) watch(changes <-chan nats.Status) {
+	for status := range changes {
+		p.there.Store(status == nats.CONNECTED)
+		if status == nats.CLOSED {
+			return
+		}
+	}
 }
 
 // Refuse makes every further Publish fail at once: the store is known to be out of order.
@@ -98,7 +112,7 @@ func (p *Publisher) ready() error {
 	if why := p.closed.Load(); why != nil {
 		return *why
 	}
-	if !p.nc.IsConnected() {
+	if !p.there.Load() {
 		return ErrAway
 	}
 	return nil
@@ -150,6 +164,9 @@ func (p *Publisher) store(ctx context.Context, it *pending) error {
 			// At most once, to whoever watches one line: the stream has it.
 			_ = p.nc.PublishMsg(&nats.Msg{Subject: it.live, Header: it.msg.Header, Data: it.msg.Data})
 			return nil
+		case errors.Is(err, jetstream.ErrNoStreamResponse) && ctx.Err() == nil && p.ready() == nil:
+			// A cluster that elects a leader for the stream has none for a moment.
+			time.Sleep(45 * time.Millisecond)
 		case refused(err) && late:
 			return fmt.Errorf("%w; then: %w", ErrUnsettled, err) // the try before may have been stored
 		case refused(err):
@@ -164,10 +181,13 @@ func (p *Publisher) store(ctx context.Context, it *pending) error {
 	}
 }
 
+// inProcess is what a cluster says of an id that it was given and has not stored by a quorum yet.
+const inProcess jetstream.ErrorCode = 10158
+
 // refused reports whether the message is certainly not stored.
 func refused(err error) bool {
 	var api *jetstream.APIError
-	return errors.As(err, &api) ||
+	return errors.As(err, &api) && api.ErrorCode != inProcess ||
 		errors.Is(err, jetstream.ErrNoStreamResponse) ||
 		errors.Is(err, nats.ErrReconnectBufExceeded) ||
 		errors.Is(err, nats.ErrMaxPayload) ||

@@ -73,11 +73,29 @@ func only(all []stream.Standing, name string) ([]stream.Standing, error) {
 }
 
 func (l *line) forget(ctx context.Context, nc *nats.Conn, name string) error {
+	if name == "hub" {
+		if err := stream.ForgetHub(ctx, nc); !errors.Is(err, stream.ErrNoHub) {
+			return l.ofHub(err)
+		}
+	}
 	if err := stream.ForgetTarget(ctx, nc, name); err != nil {
 		return l.ofTarget(err)
 	}
 	fmt.Println(l.tongue.Sayf("target %s is forgotten: its events are no longer kept for it",
 		"получатель %s забыт: события для него больше не хранятся", name))
+	return nil
+}
+
+// ofHub says what became of forgetting the hub. Where the store has none, a target may be called so.
+func (l *line) ofHub(err error) error {
+	switch {
+	case errors.As(err, new(stream.InUse)):
+		return errors.New(l.tongue.Say("ingest forwards to the hub: start it without --hub first", "ingest пересылает звонки в центр: сначала запустите его без --hub"))
+	case err != nil:
+		return err
+	}
+	fmt.Println(l.tongue.Say("the hub is forgotten: what was not forwarded is no longer kept for it",
+		"центр забыт: непереданные звонки для него больше не хранятся"))
 	return nil
 }
 

@@ -47,6 +47,10 @@ type Options struct {
 	NATSCA    string
 	Replicas  int
 
+	Hub      string // NATS of the hub that the store's calls are forwarded to; empty: none
+	HubCreds string
+	HubCA    string
+
 	// Broker is somebody else's embedded broker, which outlives Run. It comes before Store and NATS.
 	Broker *broker.Broker
 	// Monitor is somebody else's admin server, not yet started; it comes before Admin.
@@ -87,6 +91,9 @@ func (o *Options) FrontFlags(fs *flag.FlagSet) {
 		return err
 	})
 	fs.Var(&o.TrustedProxies, "trusted-proxy", "network (CIDR) of a proxy whose X-Forwarded-For is believed; several with commas")
+	fs.StringVar(&o.Hub, "hub", "", "URL of the hub's NATS: this branch keeps its calls in its own store and forwards them there; needs --site")
+	fs.StringVar(&o.HubCreds, "hub-creds", "", "file with the credentials for --hub")
+	fs.StringVar(&o.HubCA, "hub-ca", "", "file with the certificate authority of --hub")
 	o.Access.flags(fs)
 }
 
@@ -119,6 +126,7 @@ type service struct {
 	https     *https // nil: none
 	declared  atomic.Bool
 	fill      *fill
+	hub       *hub
 	unwatch   func() // ends the watch over the store, and writes the phone book a last time
 	book      *book
 }
@@ -126,7 +134,7 @@ type service struct {
 // Run takes hits until ctx ends, and then answers those under way before it lets go of the store. Errors: options that
 // do not go together, an address that is taken, a store that cannot be opened or that froze while working.
 func Run(ctx context.Context, o Options) error {
-	if err := errors.Join(o.check(), o.checkHTTPS()); err != nil {
+	if err := errors.Join(o.check(), o.checkHub(), o.checkHTTPS()); err != nil {
 		return err
 	}
 	proxies, err := access.ParseNets(o.TrustedProxies.Values)
@@ -148,9 +156,16 @@ func Run(ctx context.Context, o Options) error {
 	}
 	s.group.Add("connection", s.connect, s.disconnect)
 	s.group.Add("streams", s.declare, s.stopWatching)
+	if o.Broker != nil || o.Store != "" {
+		s.hub = &hub{service: s}
+		s.group.Add("hub", s.hub.start, s.hub.stop).Pending(s.hub.pending)
+	}
 	s.group.Add("phones", s.openFront, s.closeFront)
-	admin.Join(s.group, s.Monitor, admin.Options{Addr: s.Admin, Metrics: s.Metrics, Log: s.Log},
+	monitor := admin.Join(s.group, s.Monitor, admin.Options{Addr: s.Admin, Metrics: s.Metrics, Log: s.Log},
 		map[string]admin.Check{"ingest": s.group.Ready, "store": s.stored})
+	if monitor != nil && s.Hub != "" {
+		monitor.Target("the hub", s.hub.reached) // no target's name has a blank
+	}
 	return s.group.Run(ctx)
 }
 

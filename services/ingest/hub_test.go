@@ -1,0 +1,124 @@
+package ingest_test
+
+import (
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"github.com/callbus/callbus/internal/admin"
+	"github.com/callbus/callbus/internal/natstest"
+	"github.com/callbus/callbus/internal/stream"
+	"github.com/callbus/callbus/services/ingest"
+)
+
+func TestABranchAnswersWithoutItsHubAndHandsOnLater(t *testing.T) {
+	t.Parallel()
+	hub := natstest.Start(t)
+	there := hub.Declared()
+	dir, log := t.TempDir(), &lines{}
+	o := ingest.Options{Store: dir, Site: "b2", Hub: hub.URL(), HubCreds: hub.Creds(), Log: zerolog.New(log)}
+	hit := func(url string, i int) {
+		t.Helper()
+		if code := get(t, fmt.Sprint(url, "/phone/incoming?line=101&remote=sip:74951234567@pbx&cid=", i)); code != 200 {
+			t.Fatalf("status %d", code)
+		}
+	}
+	url, stop := run(t, o)
+	hit(url, 1)
+	waitFor(t, func() bool { return len(stored(t, there, stream.Calls)) == 1 })
+	hub.Stop()
+	hit(url, 2)
+	waitFor(t, func() bool { return len(log.named("hub.away")) == 1 })
+	stop()
+
+	if away := log.named("hub.away"); len(log.named("hub.there")) != 1 || away[0]["error"] != "NATS is away" {
+		t.Errorf("the log says %v", away)
+	}
+	o.Metrics, o.Monitor = prometheus.NewRegistry(), admin.New(admin.Options{})
+	url, _ = run(t, o)
+	hit(url, 3)
+	waitFor(t, func() bool { return strings.Contains(targets(o.Monitor), "NATS is away") })
+	waitFor(t, func() bool { return gauge(t, o.Metrics, "callbus_hub_waiting_events") == 2 })
+	if up, age := gauge(t, o.Metrics, "callbus_hub_connected"), gauge(t, o.Metrics, "callbus_hub_oldest_seconds"); up != 0 || age <= 0 {
+		t.Errorf("with the hub away: connected %v, oldest %v s", up, age)
+	}
+	hub.Restart()
+	waitFor(t, func() bool { return there.IsConnected() && len(stored(t, there, stream.Calls)) == 3 })
+	for i, e := range stored(t, there, stream.Calls) {
+		if e.CallID != fmt.Sprint(i+1) || e.Site != "b2" || e.Line != "101" {
+			t.Errorf("event %d at the hub is %v", i+1, e)
+		}
+	}
+	waitFor(t, func() bool { return strings.Contains(targets(o.Monitor), "ok") })
+	waitFor(t, func() bool {
+		return gauge(t, o.Metrics, "callbus_hub_waiting_events") == 0 && gauge(t, o.Metrics, "callbus_hub_connected") == 1
+	})
+	if there := log.named("hub.there"); len(there) != 2 {
+		t.Errorf("the log says %v, want the hub there twice", there)
+	}
+}
+
+func TestAStoreThatWasABranchsSaysSo(t *testing.T) {
+	t.Parallel()
+	hub, dir, log := natstest.Start(t), t.TempDir(), &lines{}
+	_, stop := run(t, ingest.Options{Store: dir, Site: "b2", Hub: hub.URL(), HubCreds: hub.Creds()})
+	stop()
+	run(t, ingest.Options{Store: dir, Site: "b2", Log: zerolog.New(log)})
+	if len(log.named("hub.left")) != 1 {
+		t.Error("the log says nothing of the hub that was left")
+	}
+}
+
+func TestOptionsOfABranchThatMakeNoSenseAreRefused(t *testing.T) {
+	t.Parallel()
+	for want, o := range map[string]ingest.Options{
+		"belong to --hub":     {Store: "x", HubCreds: "y"},
+		"--hub needs a store": {NATS: "x", Hub: "y", Site: "b2"},
+		"--hub needs --site":  {Store: "x", Hub: "y"},
+	} {
+		if err := ingest.Run(context.Background(), o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one that says %q", err, want)
+		}
+	}
+}
+
+func TestWithoutAStoreAPhoneIsRefusedAtOnceWhenNATSGoes(t *testing.T) {
+	t.Parallel()
+	server, log := natstest.Start(t), &lines{}
+	url, _ := run(t, ingest.Options{NATS: server.URL(), NATSCreds: server.Creds(), Log: zerolog.New(log)})
+	hit := url + "/phone/incoming?line=101&remote=sip:74951234567@pbx"
+	waitFor(t, func() bool { return get(t, hit) == 200 })
+	server.Stop()
+	waitFor(t, func() bool { return get(t, hit) == 503 })
+	for range 10 {
+		begin := time.Now()
+		if code := get(t, hit); code != 503 || time.Since(begin) > time.Second {
+			t.Errorf("status %d after %v, want 503 at once", code, time.Since(begin))
+		}
+	}
+	if refused := log.named("call.refused"); len(refused) == 0 || refused[len(refused)-1]["error"] != "NATS is away" || len(log.named("nats.disconnected")) == 0 {
+		t.Errorf("the log does not say that NATS is away: %v", refused)
+	}
+}
+
+// targets is what /targets says.
+func targets(m *admin.Server) string {
+	answer := httptest.NewRecorder()
+	m.Handler().ServeHTTP(answer, httptest.NewRequest("GET", "/targets", nil))
+	return answer.Body.String()
+}
+
+func waitFor(t *testing.T, ok func() bool) {
+	t.Helper()
+	for begin := time.Now(); !ok(); time.Sleep(20 * time.Millisecond) {
+		if time.Since(begin) > 30*time.Second {
+			t.Fatal("not within 30 s")
+		}
+	}
+}
