@@ -169,17 +169,11 @@ func checkDescription(t *testing.T, text []byte) {
 	t.Helper()
 	d := readDescription(t, text)
 	schema := d.schema(t, t.TempDir())
-	envelopes := callEach(t, d)
 	var planted [][]byte
-	for i, said := range schema.judge(t, envelopes) {
-		op := d.Operations[i]
-		if said != "" {
-			t.Errorf("%s: xmllint says\n%sof\n%s", op.Name, said, envelopes[i])
-			continue
-		}
-		faulty := plants(op, envelopes[i])
-		if len(faulty) == 0 && len(op.Parameters) > 0 {
-			t.Errorf("%s: nothing was planted into\n%s", op.Name, envelopes[i])
+	for i, envelope := range validRequests(t, d, schema) {
+		faulty := plants(d.Operations[i], envelope)
+		if len(faulty) == 0 && len(d.Operations[i].Parameters) > 0 {
+			t.Errorf("%s: nothing was planted into\n%s", d.Operations[i].Name, envelope)
 		}
 		planted = append(planted, faulty...)
 	}
@@ -189,6 +183,18 @@ func checkDescription(t *testing.T, text []byte) {
 		}
 	}
 	t.Logf("%d operations, %d planted faults", len(d.Operations), len(planted))
+}
+
+// validRequests gives a request for each operation.
+func validRequests(t *testing.T, d description, schema schema) [][]byte {
+	t.Helper()
+	envelopes := callEach(t, d)
+	for i, said := range schema.judge(t, envelopes) {
+		if said != "" {
+			t.Errorf("%s: xmllint says\n%sof\n%s", d.Operations[i].Name, said, envelopes[i])
+		}
+	}
+	return envelopes
 }
 
 func TestRequestsFitTheSchemasOfOurOwnDescriptions(t *testing.T) {

@@ -23,6 +23,14 @@ func FuzzParseWSDL(f *testing.F) {
 	for _, operation := range []string{"ShowCard", "Отметить", "Measure", "Find"} {
 		f.Add(file(f, "testdata", "structures.wsdl"), operation)
 	}
+	for _, schema := range []string{ // short ones change faster
+		`<complexType name="T"><choice><element name="a" type="t:T"/><element name="b" type="int"/></choice></complexType>`,
+		`<complexType name="T"><complexContent><extension base="t:B"><all><element name="a" nillable="true"/></all></extension></complexContent></complexType><complexType name="B"/>`,
+		`<complexType name="T"><sequence minOccurs="3"><group ref="t:G"/></sequence></complexType><group name="G"><choice><element name="a" fixed="1"/></choice></group>`,
+		`<complexType name="T"><attribute name="a" type="t:S" use="required"/></complexType><simpleType name="S"><list itemType="t:L"/></simpleType>`,
+	} {
+		f.Add([]byte(small(schema)), "O")
+	}
 	f.Add([]byte("<definitions xmlns='"+nsWSDL+"'/>"), "TelData")
 	f.Fuzz(func(t *testing.T, document []byte, operation string) {
 		op, err := ParseWSDL(document, operation)

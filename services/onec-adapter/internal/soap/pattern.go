@@ -11,29 +11,47 @@ import (
 // pattern reads a regular expression of XML Schema as one of Go, as far as the two mean the same: no subtracted classes,
 // no blocks of Unicode, no \i and \c, and no anchors, which are letters to XML Schema.
 func pattern(s string) (*syntax.Regexp, error) {
-	p, err := syntax.Parse(s, syntax.Perl)
-	if err != nil || subtracts(s) || strings.Contains(s, "(?") || anchored(p) {
+	translated, ok := translate(s)
+	p, err := syntax.Parse(translated, syntax.Perl)
+	if !ok || err != nil || strings.Contains(s, "(?") || anchored(p) {
 		return nil, fmt.Errorf("its pattern %q is not understood", Shorten(s, 100))
 	}
 	return p, nil
 }
 
-// subtracts reports a class such as [a-z-[aeiou]], which Go reads otherwise.
-func subtracts(s string) bool {
+// translate writes \w and \d as XML Schema means them: \w has no "_" there, and both have the letters of the whole world.
+// It is not ok with a class such as [a-z-[aeiou]], which Go reads otherwise.
+func translate(s string) (translated string, ok bool) {
+	var b strings.Builder
 	class := false
 	for i := 0; i < len(s); i++ {
+		step := s[i : i+1]
 		switch {
-		case s[i] == '\\':
+		case s[i] == '\\' && i+1 < len(s):
+			step = escapes(s[i:i+2], class)
 			i++
 		case class && s[i] == '[':
-			return true
+			return "", false
 		case s[i] == '[':
 			class = true
 		case s[i] == ']':
 			class = false
 		}
+		b.WriteString(step)
 	}
-	return false
+	return b.String(), true
+}
+
+func escapes(pair string, class bool) string {
+	switch {
+	case pair == `\d`:
+		return `\p{Nd}`
+	case pair == `\w` && class:
+		return `\p{L}\p{M}\p{N}\p{S}`
+	case pair == `\w`:
+		return `[\p{L}\p{M}\p{N}\p{S}]`
+	}
+	return pair
 }
 
 func anchored(p *syntax.Regexp) bool {

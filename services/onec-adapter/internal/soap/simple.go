@@ -12,7 +12,7 @@ import (
 )
 
 // zeros has the emptiest value of each type that XML Schema brings along; 1C's empty date is 0001-01-01. Types whose
-// values must differ or point at each other within a document (ID, IDREF, ENTITY) have none.
+// values must differ or point at each other within a document (ID, IDREF, ENTITY) have none, nor have the old lists.
 var zeros = map[string]string{
 	"string": "", "normalizedString": "", "token": "", "anyURI": "", "anySimpleType": "", "anyType": "", "base64Binary": "", "hexBinary": "",
 	"decimal": "0", "integer": "0", "long": "0", "int": "0", "short": "0", "byte": "0", "float": "0", "double": "0",
@@ -20,7 +20,7 @@ var zeros = map[string]string{
 	"nonPositiveInteger": "0", "positiveInteger": "1", "negativeInteger": "-1", "boolean": "false",
 	"dateTime": "0001-01-01T00:00:00", "date": "0001-01-01", "time": "00:00:00", "duration": "P0D",
 	"gYear": "0001", "gYearMonth": "0001-01", "gMonth": "--01", "gMonthDay": "--01-01", "gDay": "---01",
-	"language": "ru", "Name": "_", "NCName": "_", "NMTOKEN": "_", "NMTOKENS": "_",
+	"language": "ru", "Name": "_", "NCName": "_", "NMTOKEN": "_",
 }
 
 // facets are what narrows a simple type, along the whole chain of its restrictions.
@@ -224,8 +224,9 @@ func (f *facets) edges() (found []string) {
 // made are texts as long as they must be, and what each pattern makes at its shortest and, where it repeats something, as
 // long as that. A date, a boolean or the name of a language cannot be made up.
 func (f *facets) made(zero string, size int) (found []string) {
-	if zero == "" {
-		found = append(found, strings.Repeat("-", size))
+	found = append(found, strings.Repeat("-", size))
+	if zero == "_" {
+		found = append(found, strings.Repeat("_", size))
 	}
 	for _, p := range slices.Concat(f.patterns...) {
 		for _, times := range []int{0, size} {
@@ -239,6 +240,8 @@ func (f *facets) made(zero string, size int) (found []string) {
 func (f *facets) isOf(zero, text string) bool {
 	_, err := strconv.ParseFloat(zero, 64)
 	switch {
+	case f.builtin == "NMTOKEN":
+		return validName("_" + text) // what may stand anywhere in a name
 	case zero == "_":
 		return validName(text)
 	case err == nil:

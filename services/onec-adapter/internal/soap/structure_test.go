@@ -131,6 +131,9 @@ func TestASimpleValueIsTheEmptiestThatItsFacetsAllow(t *testing.T) {
 		{"dateTime", `<maxInclusive value="9999-12-31T23:59:59"/>`, "0001-01-01T00:00:00"},
 		{"dateTime", `<minInclusive value="2001-01-01T00:00:00Z"/>`, "2001-01-01T00:00:00Z"},
 		{"NCName", `<pattern value="[A-Z]+"/>`, "A"},
+		{"NMTOKEN", `<pattern value="\w+"/>`, "0"},
+		{"NMTOKEN", `<minLength value="3"/>`, "---"},
+		{"NCName", `<minLength value="3"/>`, "___"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.base+tt.facets, func(t *testing.T) {
