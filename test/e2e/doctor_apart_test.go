@@ -168,7 +168,7 @@ func TestAHealthyOfficeHasNoFindings(t *testing.T) {
 	if d := c.diagnose(); d.code != 0 || len(d.findings) > 0 {
 		t.Errorf("got exit code %d and %+v, want none", d.code, d.findings)
 	}
-	rig.Claim(t, "callbus phones", rig.Run(t, callbusProgram(t), "phones", "--data", c.data, "--nats", "nats://"+c.nats, "--lang", "ru"), "ЛИНИЯ", "127.77.0.1", "incoming")
+	rig.Claim(t, "callbus phones", rig.Run(t, callbusProgram(t), "phones", "--data", c.data, "--nats", "nats://"+c.nats, "--lang", "ru"), "ЛИНИЯ", "127.77.0.1", "входящий")
 	text, _ := c.ask("--lang", "ru")
 	rig.Claim(t, "callbus doctor", text, fmt.Sprintf("Всё в порядке. Известно телефонов: %d, отказов с", len(farm.Makes)))
 }
