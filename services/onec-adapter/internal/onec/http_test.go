@@ -26,6 +26,7 @@ var hookAnswers = []struct {
 	{204, "", fails{}},
 	{201, `{"success": true}`, fails{}},
 	{200, "<html><body>Спасибо</body></html>", fails{}},
+	{200, `{"success": true, "exception": null}`, fails{}},
 	{200, exceptionBody, fails{label: "exception", blame: verdict.Unclear, why: "Поле не найдено"}},
 	{202, "", fails{label: "status", blame: verdict.Unclear, unsure: true, why: "none of the statuses that were expected"}},
 	{302, "", fails{label: "redirect"}},

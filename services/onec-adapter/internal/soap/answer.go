@@ -141,34 +141,63 @@ func exceptionText(root *node) string {
 	return joined(found)
 }
 
-// readJSON goes through the tokens, because the exception may be cut off in the middle of its call stack.
+// readJSON goes through the tokens, because the exception may be cut off in the middle of its call stack. Other systems may have
+// an "exception" too, empty where there is none: 1C's has a mark of its own, or says what happened.
 func readJSON(body []byte) Answer {
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.UseNumber()
-	answer, key := Answer{Kind: Other}, ""
+	w := walk{Decoder: json.NewDecoder(bytes.NewReader(body))}
+	w.UseNumber()
+	answer, marked, object := Answer{}, false, false
 	var descriptions []string
-	for {
-		token, err := d.Token()
-		if err != nil {
-			break
-		}
+	for token, ok := w.next(); ok; token, ok = w.next() {
 		text, isString := token.(string)
-		switch {
-		case key == "descr" && isString:
-			descriptions, key = append(descriptions, text), ""
-		case key == "reason":
-			answer.Code, key = reason(token), ""
-		case isString && (text == "#exception" || text == "exception"):
-			answer.Kind = Exception
-		default:
-			key = text
+		switch top := len(w.open) == 1; {
+		case w.key == "descr" && isString:
+			descriptions = append(descriptions, text)
+		case w.key == "reason":
+			answer.Code = reason(token)
+		case w.key == "#exception":
+			marked = marked || top
+		case w.key == "exception" && token == json.Delim('{'):
+			object = object || len(w.open) == 2 // it is open now
 		}
 	}
-	if answer.Kind != Exception {
+	if !marked && (!object || descriptions == nil) {
 		return Answer{Kind: Other, Text: Shorten(string(body), maxPage)}
 	}
-	answer.Text = joined(descriptions)
+	answer.Kind, answer.Text = Exception, joined(descriptions)
 	return answer
+}
+
+// walk goes through a JSON document, and knows which of its texts are keys.
+type walk struct {
+	*json.Decoder
+	open  []json.Delim // objects and lists, from the outside in
+	key   string       // of the value that came last; empty in a list
+	keyed bool         // a key has come, its value has not
+}
+
+// next gives the next value, or the bracket that opens one.
+func (w *walk) next() (json.Token, bool) {
+	for w.key = ""; ; {
+		token, err := w.Token()
+		if err != nil {
+			return nil, false
+		}
+		text, isString := token.(string)
+		in := len(w.open) - 1
+		switch {
+		case token == json.Delim('}') || token == json.Delim(']'):
+			w.open = w.open[:in]
+		case in >= 0 && w.open[in] == '{' && isString && !w.keyed:
+			w.key, w.keyed = text, true
+		default:
+			w.keyed = false
+			if d, opens := token.(json.Delim); opens {
+				w.open = append(w.open, d)
+			}
+			return token, true
+		}
+	}
 }
 
 func reason(token json.Token) string {

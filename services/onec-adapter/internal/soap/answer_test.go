@@ -46,6 +46,9 @@ func TestEveryShapeOfAnswerIsUnderstood(t *testing.T) {
 			"\uFEFF" + `{"#exception":"{x}Exception","exception":{"reason":403,"descr":"HTTP: Forbidden:","inner":{"descr":"Начало запрещено.\nРаботы","inner":{"descr":"Работы","data":"77u/"}}}}`,
 			Answer{Kind: Exception, Code: "403", Text: "HTTP: Forbidden: Начало запрещено. Работы"},
 		},
+		{"an answer that knows exceptions and has none", `{"success":true,"exception":null}`, Answer{Text: `{"success":true,"exception":null}`}},
+		{"an answer that repeats a caller's name", `{"name":"exception","reason":"new"}`, Answer{Text: `{"name":"exception","reason":"new"}`}},
+		{"an answer that repeats a whole event", `{"got":{"#exception":"x","descr":"y"}}`, Answer{Text: `{"got":{"#exception":"x","descr":"y"}}`}},
 		{"an exception as JSON, cut off", `{"#exception":"x","exception":{"descr":"Отказ","creationStack":"core83`, Answer{Kind: Exception, Text: "Отказ"}},
 		{
 			"a page",
