@@ -1,0 +1,254 @@
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/callbus/callbus/internal/call"
+	"github.com/callbus/callbus/internal/stream"
+	"github.com/callbus/callbus/test/rig"
+)
+
+// hubServer is a real nats-server with deploy/nats/hub.conf, in which branch b2 has no more rights than it needs.
+type hubServer struct {
+	t            *testing.T
+	config, addr string
+	*rig.Program
+}
+
+func startHub(t *testing.T) *hubServer {
+	t.Helper()
+	t.Setenv("NATS_PASSWORD", "hubsecret")
+	t.Setenv("B2_PASSWORD", "branchsecret")
+	shipped, err := os.ReadFile(filepath.Join(rig.Root(), "deploy", "nats", "hub.conf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &hubServer{t: t, config: filepath.Join(t.TempDir(), "hub.conf"), addr: rig.FreeAddr(t)}
+	here := strings.NewReplacer("0.0.0.0:4222", h.addr, `"/data"`, fmt.Sprintf("%q", t.TempDir())).Replace(string(shipped))
+	if err := os.WriteFile(h.config, []byte(here), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.start()
+	js, err := jetstream.New(rig.Connect(t, h.url("callbus:hubsecret"), ""))
+	if err == nil {
+		_, err = stream.DeclareIngest(rig.Context(t), js, 64<<20, 1)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func (h *hubServer) start() {
+	h.t.Helper()
+	h.Program = rig.Start(h.t, rig.BuildHelper(h.t, "github.com/nats-io/nats-server/v2"), "-c", h.config)
+	rig.Listening(h.t, h.addr)
+}
+
+func (h *hubServer) url(user string) string { return "nats://" + user + "@" + h.addr }
+
+// branchProgram is the real ingest of branch b2.
+type branchProgram struct {
+	*rig.Program
+	dir, phones, admin string
+}
+
+func (b *branchProgram) start(t *testing.T, h *hubServer) {
+	t.Helper()
+	b.Program = rig.Start(t, ingestProgram(t), "--store", b.dir, "--store-max", "16MiB", "--http", b.phones, "--admin", b.admin,
+		"--site", "b2", "--hub", h.url("b2:branchsecret"))
+	b.Says("phones.welcome")
+}
+
+func (b *branchProgram) kill() {
+	b.Signal(syscall.SIGKILL)
+	_ = b.Wait()
+}
+
+// Phones call a branch while it and its hub are killed with -9 and the hub is frozen. What a phone had its 200 for is at the
+// hub once, and each line's in order; what it had none for may be there, once.
+func TestABranchAndItsHubAreKilledAndEveryCallArrivesOnce(t *testing.T) {
+	seed := rand.Uint64()
+	if given, err := strconv.ParseUint(os.Getenv("SEED"), 10, 64); err == nil {
+		seed = given
+	}
+	t.Logf("seed %d: SEED=%[1]d does the same kills again", seed)
+	chance := rand.New(rand.NewPCG(seed, 0))
+	hub := startHub(t)
+	branch := &branchProgram{dir: t.TempDir(), phones: rig.FreeAddr(t), admin: rig.FreeAddr(t)}
+	branch.start(t, hub)
+
+	stop, cancel := context.WithCancel(t.Context())
+	answered := map[string][]string{}
+	var phones sync.WaitGroup
+	var mu sync.Mutex
+	for line := 101; line < 107; line++ {
+		phones.Go(func() {
+			for i := 0; stop.Err() == nil; i++ {
+				id := fmt.Sprint(line, "-", i)
+				r, err := http.Get(fmt.Sprintf("http://%s/phone/incoming?line=%d&remote=sip:74951230001@pbx&cid=%s", branch.phones, line, id))
+				if err != nil {
+					time.Sleep(50 * time.Millisecond)
+					continue
+				}
+				r.Body.Close()
+				if r.StatusCode == 200 {
+					mu.Lock()
+					answered[fmt.Sprint(line)] = append(answered[fmt.Sprint(line)], id)
+					mu.Unlock()
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+		})
+	}
+	for range 8 {
+		time.Sleep(time.Duration(200+chance.IntN(700)) * time.Millisecond)
+		switch chance.IntN(4) {
+		case 0:
+			branch.kill()
+			branch.start(t, hub)
+		case 1:
+			hub.Signal(syscall.SIGKILL)
+			_ = hub.Wait()
+			time.Sleep(time.Duration(chance.IntN(500)) * time.Millisecond)
+			hub.start()
+		case 2:
+			hub.Signal(syscall.SIGSTOP)
+			time.Sleep(time.Duration(chance.IntN(500)) * time.Millisecond)
+			branch.kill()
+			hub.Signal(syscall.SIGCONT)
+			branch.start(t, hub)
+		case 3:
+			hub.Signal(syscall.SIGKILL)
+			branch.kill()
+			_ = hub.Wait()
+			hub.start()
+			branch.start(t, hub)
+		}
+	}
+	cancel()
+	phones.Wait()
+
+	there := rig.Connect(t, hub.url("callbus:hubsecret"), "")
+	rig.Until(t, "the hub to have it all", func() (any, bool) {
+		left := metric(t, branch.admin, "callbus_hub_waiting_events ")
+		return left, left == "0" && metric(t, branch.admin, "callbus_hub_connected ") == "1"
+	})
+	got, times := map[string][]string{}, map[string]int{}
+	events, err := stream.Latest(rig.Context(t), there, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	for line, ids := range answered {
+		asked += len(ids)
+		for _, e := range events {
+			if string(e.Line) == line && slices.Contains(ids, e.CallID) {
+				got[line] = append(got[line], e.CallID)
+			}
+		}
+	}
+	for _, e := range events {
+		times[e.CallID]++
+	}
+	t.Logf("%d calls answered, %d events at the hub", asked, len(events))
+	for id, n := range times {
+		if n > 1 {
+			t.Errorf("call %s is %d times at the hub", id, n)
+		}
+	}
+	if diff := cmp.Diff(answered, got); diff != "" {
+		t.Errorf("calls by line (-answered +at the hub):\n%s", diff)
+	}
+}
+
+// metric is a value on the admin port; name is followed by a blank.
+func metric(t *testing.T, admin, name string) string {
+	t.Helper()
+	r, err := http.Get("http://" + admin + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	for lines := bufio.NewScanner(r.Body); lines.Scan(); {
+		if value, ok := strings.CutPrefix(lines.Text(), name); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+func TestABranchsKeyStoresCallsAndDoesNothingElse(t *testing.T) {
+	hub := startHub(t)
+	refused := make(chan error, 100)
+	nc, err := nats.Connect(hub.url("b2:branchsecret"), nats.CustomInboxPrefix(stream.HubInbox("b2")),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { refused <- err }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := rig.Context(t)
+	if _, err := js.Publish(ctx, stream.Subject(call.Incoming), []byte("{}")); err != nil {
+		t.Errorf("store a call: %v", err)
+	}
+	calls, err := js.Stream(ctx, stream.Calls)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err := calls.GetMsg(ctx, 1); err != nil || string(m.Data) != "{}" {
+		t.Errorf("look a call up: %v, %v", m, err)
+	}
+	for what, subject := range map[string]string{
+		"delete a stream": "$JS.API.STREAM.DELETE.CALLS", "purge it": "$JS.API.STREAM.PURGE.CALLS", "delete a call": "$JS.API.STREAM.MSG.DELETE.CALLS",
+		"overwrite an adapter's consumer": "$JS.API.CONSUMER.CREATE.CALLS.onec-main-1-0.calls.*", "acknowledge for it": "$JS.ACK.CALLS.onec-main-1-0.1.1.1.1.1",
+		"write an ending": "onec.delivered.main.1-0", "send again": "again.main.incoming", "change the registry": "$KV.TARGETS.main",
+	} {
+		if err := errors.Join(nc.Publish(subject, []byte("{}")), nc.Flush()); err != nil {
+			t.Fatal(err)
+		}
+		denied(t, what, refused)
+	}
+	for _, subject := range []string{"calls.>", "lines.>", "_INBOX.>", "_INBOX_b3.>", ">"} {
+		if _, err := nc.SubscribeSync(subject); err != nil {
+			t.Fatal(err)
+		}
+		if err := nc.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		denied(t, "listen to "+subject, refused)
+	}
+}
+
+func denied(t *testing.T, what string, refused <-chan error) {
+	t.Helper()
+	select {
+	case err := <-refused:
+		if !strings.Contains(strings.ToLower(err.Error()), "permissions violation") {
+			t.Errorf("%s: %v, want a permissions violation", what, err)
+		}
+	case <-time.After(rig.Patience):
+		t.Errorf("%s: nobody refused it", what)
+	}
+}
