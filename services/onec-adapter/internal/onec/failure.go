@@ -73,6 +73,7 @@ type evidence struct {
 	cause   cause
 	status  int
 	answer  soap.Answer
+	said    string // by the phone: an answer that repeats it says nothing by that
 	hint    string // where a redirect points
 	http    bool   // the target's protocol is http
 	reading bool   // it was the WSDL that was asked for, not a call
@@ -189,9 +190,9 @@ var failures = []row{
 	{label: "later", http: true, statuses: [2]int{425, 425}, means: "the receiver wants to be asked again"},
 	{label: "refusal", http: true, statuses: [2]int{400, 499}, blame: verdict.Message, means: "the receiver refuses the event"},
 	{label: "failure", http: true, statuses: [2]int{500, 500}, kinds: byNo1C, blame: verdict.Unclear, unsure: true, means: "the receiver failed"},
+	{label: "unexpected", statuses: [2]int{413, 414}, blame: verdict.Message, means: "the call is too large for the web server"},
 	{label: "page", kinds: byPage, pause: mistake, means: "a web page instead of an answer"},
 	{label: "exception", kinds: byPlatform, blame: verdict.Unclear, means: "1C failed"},
-	{label: "unexpected", statuses: [2]int{413, 414}, blame: verdict.Message, means: "the call is too large for the web server"},
 	{label: "status", http: true, statuses: [2]int{200, 299}, blame: verdict.Unclear, unsure: true, means: "none of the statuses that were expected"},
 	{label: "unexpected", blame: verdict.Unclear, unsure: true, means: "not an answer of 1C"},
 }
@@ -230,7 +231,7 @@ func (r row) fits(e evidence) bool {
 	if len(r.kinds) > 0 && !slices.Contains(r.kinds, e.answer.Kind) {
 		return false
 	}
-	return len(r.texts) == 0 || containsAny(e.answer.Text, r.texts)
+	return len(r.texts) == 0 || containsAny(e.answer.Text, r.texts) && !containsAny(e.said, r.texts)
 }
 
 // outage is what the row means for all lanes, if its failure is the target's.

@@ -74,6 +74,7 @@ var answers = []fails{
 	{"an exception about the data", onectest.Status(422, exceptionBody), "exception", verdict.Message, false, "Поле не найдено"},
 	{"an exception with 500", onectest.Status(500, exceptionBody), "exception", verdict.Unclear, false, "Поле не найдено"},
 	{"an exception with 200", onectest.Status(200, exceptionBody), "exception", verdict.Unclear, false, "Поле не найдено"},
+	{"too large, as web servers say it", onectest.Status(413, pageBody), "unexpected", verdict.Message, false, "too large"},
 	{"too large", onectest.Status(413, ""), "unexpected", verdict.Message, false, "too large"},
 	{"garbage", onectest.Action{Kind: onectest.KindGarbage}, "unexpected", verdict.Unclear, true, "not an answer of 1C"},
 	{"nothing", onectest.Status(200, ""), "unexpected", verdict.Unclear, true, "empty answer"},
@@ -109,6 +110,26 @@ func TestEveryAnswerHasItsBlame(t *testing.T) {
 			_, err = client.Call(t.Context(), call.Event{Type: call.Incoming, Line: "101"})
 			check(t, err, tt)
 		})
+	}
+}
+
+// Whoever calls chooses his name. An exception that repeats it must not hold his line up, or everybody's, for ever.
+func TestNobodysNameSpeaksFor1C(t *testing.T) {
+	server := onectest.New(onectest.Options{})
+	if err := server.Start("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Close() })
+	client, err := New(Config{URL: server.URL()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	for _, name := range []string{"Deadlock", "No\x01 \tLicense", "ООО МОНОПОЛЬНОЕ ПРАВО"} {
+		text := soap.Shorten(name, 100)
+		server.Behave(onectest.Always(onectest.Fault("Не найден контрагент " + text)))
+		_, err = client.Call(t.Context(), call.Event{Type: call.Incoming, Line: "101", Remote: call.Party{Name: name}})
+		check(t, err, fails{label: "fault", blame: verdict.Message, why: text})
 	}
 }
 

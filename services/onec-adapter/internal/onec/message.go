@@ -18,7 +18,18 @@ type message struct {
 	transport.Request
 	told  string                                    // for people: what the target was told
 	taken func(status int, answer soap.Answer) bool // does this answer say that the target took it?
+	said  string                                    // what the phone said of its own: an answer may repeat it
 }
+
+// said joins what a phone, or whoever calls it, may choose.
+func said(e call.Event) string {
+	return soap.Shorten(strings.Join([]string{
+		e.Remote.URI, e.Remote.Name, e.Local.URI, e.Local.Name, string(e.Line), e.CallID, e.Phone.Model, e.Phone.Firmware, e.Raw,
+	}, " "), maxSaid)
+}
+
+// maxSaid is beyond what an event may hold, in runes.
+const maxSaid = 64 << 10
 
 // message writes an event in the target's words.
 func (c *Client) message(ctx context.Context, e call.Event) (message, error) {

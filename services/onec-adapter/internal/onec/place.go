@@ -58,6 +58,7 @@ func (p *Place) Call(ctx context.Context, e call.Event) (verdict.Reply, error) {
 	if err != nil {
 		return verdict.Reply{}, err
 	}
+	m.said = said(e)
 	text, failure := p.send(ctx, m)
 	if failure != nil {
 		return verdict.Reply{Sent: m.told}, failure
@@ -93,7 +94,7 @@ func (p *Place) try(ctx context.Context, m message) (text string, failure *Failu
 		p.room.given(p, cookieOf(reply), true)
 		return c.redact(answer.Text), nil
 	}
-	failure = c.failure(evidence{cause: answered, status: reply.Status, answer: answer, hint: reply.Location})
+	failure = c.failure(evidence{cause: answered, status: reply.Status, answer: answer, said: m.said, hint: reply.Location})
 	p.consider(failure, answer)
 	p.conceal(failure)
 	p.room.given(p, cookieOf(reply), false)
@@ -108,14 +109,22 @@ func (p *Place) consider(f *Failure, a soap.Answer) {
 	case f.full && p.room.refused(p, f.Why):
 		f.blame = verdict.Crowded
 	case p.session != nil:
-		// Without a word of sessions, 400 and 404 are those of a cookie that is unknown; a Fault is an answer to the call.
-		f.lost = f.Label == "session" || (f.status == http.StatusBadRequest || f.status == http.StatusNotFound) && a.Kind != soap.Fault
+		f.lost = f.Label == "session" || (f.status == http.StatusBadRequest || f.status == http.StatusNotFound) && !p.client.ofService(a.Kind)
 	case !p.starts:
 		f.lost = f.Label == "session" && p.room.doubt()
 	}
 	if !f.lost && outdated(f.status, a) {
 		p.client.forget()
 	}
+}
+
+// ofService reports that an answer is the service's own, to what it was told: where it is not, and says no word of sessions, 400 and 404
+// are those of a cookie that is unknown. A web service answers by a Fault; an HTTP service in any shape but the platform's.
+func (c *Client) ofService(k soap.Kind) bool {
+	if c.hook != nil {
+		return k != soap.Exception && k != soap.HTML
+	}
+	return k == soap.Fault
 }
 
 // conceal takes the cookie out of what an operator will read: an error page may repeat the headers of the request.

@@ -20,6 +20,7 @@ import (
 	"github.com/callbus/callbus/internal/call"
 	"github.com/callbus/callbus/internal/verdict"
 	"github.com/callbus/callbus/services/onec-adapter/internal/onec"
+	"github.com/callbus/callbus/services/onec-adapter/internal/webhook"
 	"github.com/callbus/callbus/services/onec-adapter/onectest"
 )
 
@@ -443,5 +444,35 @@ func TestRoomIsNeverLost(t *testing.T) {
 				t.Errorf("seed %d: %d sessions held by four lanes", seed, held)
 			}
 		})
+	}
+}
+
+// A service's own 400 and 404 are answers to the event. Were they taken for a lost session, each would leave one behind that
+// takes a licence until 1C ends it.
+func TestAnAnswerOfAnHTTPServiceLosesNoSession(t *testing.T) {
+	for _, status := range []int{http.StatusBadRequest, http.StatusNotFound} {
+		var starts, calls atomic.Int64
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			calls.Add(1)
+			if r.Header.Get("IBSession") == "start" {
+				http.SetCookie(w, &http.Cookie{Name: "ibsession", Value: fmt.Sprint("s", starts.Add(1))})
+			}
+			w.WriteHeader(status)
+			fmt.Fprint(w, `{"ошибка":"нет такого номера"}`)
+		}))
+		t.Cleanup(server.Close)
+		client, err := onec.New(onec.Config{URL: server.URL + "/base/hs/callbus", HTTP: &webhook.Config{Body: map[string]any{"line": "{line}"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(client.Close)
+		for range 5 {
+			if _, err := client.Call(t.Context(), call.Event{Type: call.Incoming, Line: "101"}); err == nil {
+				t.Error("taken")
+			}
+		}
+		if starts.Load() != 1 || calls.Load() != 5 {
+			t.Errorf("HTTP %d: %d sessions started in %d requests, want 1 in 5", status, starts.Load(), calls.Load())
+		}
 	}
 }
