@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -112,18 +113,22 @@ func TestAWebhookThatIsNotThereIsAway(t *testing.T) {
 // A receiver that repeats what it got, or whose page of errors does, must not bring an operator's keys into log and endings.
 func TestTheReceiversKeysAreNeverRepeated(t *testing.T) {
 	const token, header, query, path = "eyJhbGciOiJIUzI1NiJ9", "key-in-a-header", "key-in-the-query", "key-in-the-path"
+	const added, body = "q2V5+aW4/IG9mIHRoZQ==", "key-in-the-body"
 	for _, status := range []int{http.StatusOK, http.StatusBadRequest} {
 		client := hookClient(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(status)
-			fmt.Fprint(w, "you sent ", r.URL, r.Header)
+			sent, _ := io.ReadAll(r.Body)
+			fmt.Fprint(w, "you sent ", r.URL, r.URL.Query(), string(sent), r.Header)
 		}), func(c *Config) {
 			c.URL = strings.Replace(c.URL, "/hook", "/rest/1/"+path+"/{line}?apikey="+query, 1)
 			c.HTTP.Headers = map[string]string{"X-Api-Key": header}
+			c.HTTP.Query = map[string]string{"auth": added}
+			c.HTTP.Body = map[string]any{"line": "{line}", "auth": []any{map[string]any{"token": body}}}
 			c.Bearer = func() string { return token }
 		})
 		reply, err := client.Call(t.Context(), call.Event{Type: call.Incoming, Line: "101"})
 		all := fmt.Sprint(reply, err)
-		for _, secret := range []string{token, header, query, path} {
+		for _, secret := range []string{token, header, query, path, added, url.QueryEscape(added), body} {
 			if strings.Contains(all, secret) || !strings.Contains(all, "you sent") {
 				t.Errorf("%s is in %s", secret, all)
 			}

@@ -120,14 +120,14 @@ func (h *Hook) readBody(c Config) (err error) {
 // Server is scheme and host: all of the URL that may be shown.
 func (h *Hook) Server() string { return h.address.server }
 
-// Constants are what the operator wrote himself that may be a key of the receiver's: in path, query, headers and form.
+// Constants are what the operator wrote himself that may be a key of the receiver's, as he wrote it and as it stands in a URL.
 func (h *Hook) Constants() []string { return h.constants }
 
 func (h *Hook) findConstants() {
 	keep := func(parts ...string) {
 		for _, part := range parts {
 			if len(part) >= minConstant {
-				h.constants = append(h.constants, part)
+				h.constants = append(h.constants, part, queryValue(part), url.QueryEscape(part))
 			}
 		}
 	}
@@ -139,6 +139,9 @@ func (h *Hook) findConstants() {
 	h.headers.each(add)
 	h.form.each(add)
 	h.address.added.each(add)
+	if h.body != nil {
+		h.body.each("body", add)
+	}
 	for _, text := range h.address.path.Texts() {
 		keep(strings.Split(text, "/")...)
 	}
