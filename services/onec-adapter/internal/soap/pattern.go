@@ -20,17 +20,19 @@ func pattern(s string) (*syntax.Regexp, error) {
 }
 
 // translate writes \w and \d as XML Schema means them: \w has no "_" there, and both have the letters of the whole world.
-// It is not ok with a class such as [a-z-[aeiou]], which Go reads otherwise.
+// It is not ok with a class such as [a-z-[aeiou]], nor with what only Go has: \x41, []a].
 func translate(s string) (translated string, ok bool) {
 	var b strings.Builder
 	class := false
 	for i := 0; i < len(s); i++ {
 		step := s[i : i+1]
 		switch {
-		case s[i] == '\\' && i+1 < len(s):
-			step = escapes(s[i:i+2], class)
-			i++
-		case class && s[i] == '[':
+		case s[i] == '\\':
+			if i++; i == len(s) || !strings.Contains(`nrt\|.?*+(){}-[]^$sSdDwWpP`, s[i:i+1]) {
+				return "", false
+			}
+			step = escapes(s[i-1:i+1], class)
+		case class && s[i] == '[', strings.HasPrefix(s[i:], "[]"), strings.HasPrefix(s[i:], "[^]"):
 			return "", false
 		case s[i] == '[':
 			class = true

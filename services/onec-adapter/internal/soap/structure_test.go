@@ -92,6 +92,8 @@ func TestWhatIsNotUnderstoodIsSaid(t *testing.T) {
 		{"endless ways into depth", small(wide), "parts"},
 		{"a class less another", sequence(simple(`<pattern value="[a-z-[aeiou]]"/>`)), "pattern"},
 		{"an anchor", sequence(simple(`<pattern value="^a$"/>`)), "pattern"},
+		{"a letter of Go", sequence(simple(`<pattern value="\x41"/>`)), "pattern"},
+		{"a class of a bracket", sequence(simple(`<pattern value="[]a]"/>`)), "pattern"}, // found by fuzzing
 		{"a block of Unicode", sequence(simple(`<pattern value="\p{IsCyrillic}"/>`)), "pattern"},
 		{"facets that cannot be", sequence(simple(`<minLength value="3"/><maxLength value="2"/>`)), "no simple value fits"},
 	}
