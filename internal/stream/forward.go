@@ -111,35 +111,40 @@ func (f *Forwarder) Run(ctx context.Context, hub *nats.Conn) {
 
 // session forwards until something fails or ctx ends. Whatever has no answer then is in doubt, and the next one looks for it.
 func (f *Forwarder) session(ctx context.Context) error {
-	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s := &session{f: f, work: work, lines: map[lineKey][]*passing{}, results: make(chan result, hubWindow)}
 	defer s.flight.Wait()
-	defer cancel(nil)
+	defer cancel()
 	// A request does not notice that its connection is gone.
 	lost := f.hub.StatusChanged(nats.DISCONNECTED, nats.RECONNECTING, nats.CLOSED)
 	defer f.hub.RemoveStatusListener(lost)
 	s.flight.Go(func() {
 		select {
 		case <-lost:
-			cancel(ErrAway)
+			cancel()
 		case <-work.Done():
 		}
 	})
 	if !f.hub.IsConnected() {
-		if last := f.hub.LastError(); last != nil {
-			return fmt.Errorf("%w: %w", ErrAway, last)
-		}
-		return ErrAway
+		return f.away()
 	}
 	err := s.forward(ctx, cancel)
-	if cause := context.Cause(work); cause != nil {
-		return cause
+	if err != nil && !f.hub.IsConnected() {
+		return f.away()
 	}
 	return err
 }
 
-func (s *session) forward(stop context.Context, cancel context.CancelCauseFunc) error {
-	opened := context.AfterFunc(stop, func() { cancel(stop.Err()) })
+// away says why there is no connection, where that is known: nobody there, a key that is refused.
+func (f *Forwarder) away() error {
+	if last := f.hub.LastError(); last != nil {
+		return fmt.Errorf("%w: %w", ErrAway, last)
+	}
+	return ErrAway
+}
+
+func (s *session) forward(stop context.Context, cancel context.CancelFunc) error {
+	opened := context.AfterFunc(stop, cancel)
 	err := s.open()
 	if opened(); err != nil {
 		return err

@@ -145,14 +145,14 @@ func (h *hub) look() {
 	h.backlog = b
 }
 
-// reached is a check of /targets: the hub is nothing that a restart of this process brings back.
+// reached is a check of /targets: the hub is nothing that a restart of this process brings back. callbus doctor reads it.
 func (h *hub) reached(context.Context) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.why == nil {
 		return nil
 	}
-	return fmt.Errorf("away for %s, %d calls wait: %w", time.Since(h.since).Round(time.Second), h.backlog.Waiting, h.why)
+	return fmt.Errorf("%w; %d calls wait, since %s", h.why, h.backlog.Waiting, h.since.UTC().Format(time.RFC3339))
 }
 
 // watch looks at what waits, and sweeps the store.

@@ -116,6 +116,12 @@ func (s *Seen) Collect(ctx context.Context, nc *nats.Conn) error {
 	if err != nil {
 		return err
 	}
+	switch hub, err := stream.HubBacklog(ctx, nc); {
+	case err == nil:
+		s.Hub = &hub
+	case !errors.Is(err, stream.ErrNoHub):
+		return err
+	}
 	s.Now = time.Now()
 	if s.Calls, err = stream.Latest(ctx, nc, latestCalls); err != nil {
 		return err

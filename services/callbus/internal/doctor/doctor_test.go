@@ -205,6 +205,13 @@ func TestEachFaultIsNamedAndNothingElse(t *testing.T) {
 		}, "target-idle"},
 		{"no target", func(s *Seen) { s.Store.Targets = nil }, "no-target"},
 		{"no target, and nothing for one yet", func(s *Seen) { s.Store.Targets, s.Store.Last = nil, 0 }, ""},
+		{"a branch without a target of its own", func(s *Seen) { s.Store.Targets, s.Hub = nil, &stream.Backlog{} }, ""},
+		{"a branch without its hub", func(s *Seen) {
+			s.Hub = &stream.Backlog{Waiting: 17, Oldest: ago(time.Hour)}
+			s.Admins[0].Away["the hub"] = "NATS is away; 17 calls wait, since 2026-11-24T14:00:00Z"
+		}, "hub-away"},
+		{"a branch whose ingest is not asked", func(s *Seen) { s.Hub = &stream.Backlog{Waiting: 17, Oldest: ago(time.Hour)} }, "hub-backlog"},
+		{"a call that has just come to a branch", func(s *Seen) { s.Hub = &stream.Backlog{Waiting: 1, Oldest: ago(time.Second)} }, ""},
 		{"dead letters", func(s *Seen) {
 			for range 3 {
 				d := stream.DeadLetter{}

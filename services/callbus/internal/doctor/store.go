@@ -113,11 +113,13 @@ func (x exam) notReady(addr, failing string) Finding {
 	return f
 }
 
-// probes are what the checks behind /readyz say, in Russian; the reasons of the NATS server among them that end in a frozen store.
+// probes are what the checks behind /readyz and the hub's behind /targets say, in Russian; the reasons of the NATS server among them that end in a frozen store.
 var probes = strings.NewReplacer(
 	"NATS is away", "NATS недоступен",
 	"the streams are not declared yet", "потоки в NATS ещё не созданы",
 	"no answer in 2s", "нет ответа за 2 с",
+	"publish to the hub", "отправка в центр",
+	"the hub has no stream CALLS: has an ingest been started there?", "в центре нет потока CALLS: ingest там ещё не запускали?",
 	"starting", "запускается",
 	"stopping", "останавливается",
 	"JetStream stream '", "поток '",

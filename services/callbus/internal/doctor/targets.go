@@ -18,6 +18,9 @@ func (x exam) targets() (all []Finding) {
 	for _, a := range x.Admins {
 		maps.Copy(away, a.Away)
 	}
+	why, hubAway := away[theHub]
+	delete(away, theHub)
+	all = append(all, x.hub(why, hubAway)...)
 	for _, p := range x.Store.Targets {
 		if p.Paused != nil {
 			all = append(all, x.paused(p))
@@ -30,7 +33,7 @@ func (x exam) targets() (all []Finding) {
 	for _, target := range slices.Sorted(maps.Keys(away)) {
 		all = append(all, x.away(target, away[target]))
 	}
-	if len(x.Store.Targets) == 0 && len(away) == 0 && x.Store.Last > 0 {
+	if len(x.Store.Targets) == 0 && len(away) == 0 && x.Hub == nil && x.Store.Last > 0 {
 		all = append(all, Finding{ID: "no-target", Level: Fault,
 			What: x.Sayf("Nobody takes the events to 1C: %d are stored, and no target is known", "Никто не передаёт события в 1С: сохранено %d, а получателя нет", x.Store.Last),
 			Do:   x.Say("Start onec-adapter (or callbus up) with --onec-url", "Запустите onec-adapter (или callbus up) с --onec-url")})
