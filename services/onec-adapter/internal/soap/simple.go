@@ -49,6 +49,9 @@ func (h *hollow) text(t typ) (string, error) {
 		return "", err
 	}
 	for _, c := range candidates {
+		if err := h.look(1 + f.cost()); err != nil {
+			return "", err
+		}
 		if f.allow(c) {
 			return c, nil
 		}
@@ -96,10 +99,21 @@ func (h *hollow) restrict(f *facets, n *node) error {
 	if err == nil {
 		err = h.narrow(f, base)
 	}
+	if err == nil {
+		err = h.look(len(n.children))
+	}
 	if err != nil {
 		return err
 	}
 	return f.take(n)
+}
+
+// cost is what holding a value against the patterns takes in steps: each is compiled, which may take a millisecond.
+func (f *facets) cost() (n int) {
+	for _, of := range f.patterns {
+		n += 100 * len(of)
+	}
+	return n
 }
 
 // take adds the facets of one restriction. Enumerations replace those of the base, patterns come on top.

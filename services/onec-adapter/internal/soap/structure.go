@@ -12,7 +12,7 @@ import (
 // Limits of all the empty structures of one operation. The largest that we have seen has 20 elements, 3 deep.
 const (
 	maxHollow      = 64 << 10 // bytes
-	maxHollowSteps = 3_000
+	maxHollowSteps = 100_000  // parts of it, and facets and values that are looked at for them
 	maxHollowDepth = 64
 	maxHollowText  = 250 // letters of a text that is made up to be so long, or items of a list
 )
@@ -53,11 +53,19 @@ func (h *hollow) parameter(declared *node) (string, error) {
 	return string(h.out), nil
 }
 
-// spend keeps a hostile schema from costing more than the limits.
+// spend keeps a hostile schema from costing more than the limits: one step, and the bytes that it will write.
 func (h *hollow) spend(bytes int) error {
-	h.steps++
-	if h.steps > maxHollowSteps || len(h.out)+bytes > maxHollow {
-		return fmt.Errorf("it has more than %d kB, or %d parts", maxHollow>>10, maxHollowSteps)
+	if len(h.out)+bytes > maxHollow {
+		return fmt.Errorf("it has more than %d kB", maxHollow>>10)
+	}
+	return h.look(1)
+}
+
+// look counts steps.
+func (h *hollow) look(steps int) error {
+	h.steps += steps
+	if h.steps > maxHollowSteps {
+		return fmt.Errorf("it takes more than %d steps", maxHollowSteps)
 	}
 	return nil
 }
