@@ -397,7 +397,8 @@ func TestAStoreWithTargetsHandsOnWhatComesFromNowOn(t *testing.T) {
 func TestWhatWasNotForwardedIsNotPurged(t *testing.T) {
 	t.Parallel()
 	hub := natstest.Start(t)
-	hub.Declared()
+	there := hub.Declared()
+	shortMemory(t, there)
 	b := newBranch(t, "b2", hub, hub.URL())
 	b.forward()
 	full := func() {
@@ -434,6 +435,14 @@ func TestWhatWasNotForwardedIsNotPurged(t *testing.T) {
 	}
 	if _, err := stream.HubBacklog(ctx(t), b.nc); !errors.Is(err, stream.ErrNoHub) {
 		t.Errorf("backlog of a store that forwards no more: %v, want ErrNoHub", err)
+	}
+	before := kept(t, there)
+	b.forward()
+	publish(t, b.p, "102", 1)
+	b.passed()
+	before["b2/102"] = "1 "
+	if diff := cmp.Diff(before, kept(t, there)); diff != "" {
+		t.Errorf("at the hub, after it was forgotten and named again (-want +got):\n%s", diff)
 	}
 }
 

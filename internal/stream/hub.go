@@ -47,7 +47,8 @@ func HubBacklog(ctx context.Context, branch *nats.Conn) (b Backlog, err error) {
 	return b, nil
 }
 
-// ForgetHub makes a store of its own of a branch's: what was not forwarded stays here. Errors: ErrNoHub, InUse, NATS.
+// ForgetHub lets go of what was not forwarded. The note stays: should the store become a branch's again, it goes on where it
+// was, and repeats nothing. Errors: ErrNoHub, InUse, NATS.
 func ForgetHub(ctx context.Context, branch *nats.Conn) error {
 	js, err := jetstream.New(branch)
 	if err != nil {
@@ -64,9 +65,6 @@ func ForgetHub(ctx context.Context, branch *nats.Conn) error {
 	}
 	if err := js.DeleteConsumer(ctx, Calls, hubCursor); err != nil {
 		return fmt.Errorf("remove consumer %s: %w", hubCursor, err)
-	}
-	if err := js.DeleteKeyValue(ctx, hubBucket); err != nil && !errors.Is(err, jetstream.ErrBucketNotFound) {
-		return fmt.Errorf("remove the note of what was forwarded: %w", err)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package callbus
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"net"
@@ -79,13 +80,19 @@ func (o *office) run(ctx context.Context, log zerolog.Logger) error {
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if o.demo {
+		if o.ingest.Hub != "" {
+			return errors.New("--demo and --hub exclude each other: the hub would take the demo for calls")
+		}
 		if err := o.bringStandin(); err != nil {
 			return err
 		}
 	}
-	grace, err := o.adapter.Grace()
-	if err != nil {
-		return err
+	grace := lifecycle.DefaultGrace
+	if !o.forwardsOnly() {
+		var err error
+		if grace, err = o.adapter.Grace(); err != nil {
+			return err
+		}
 	}
 	o.group = lifecycle.New(lifecycle.Options{Log: log, Grace: grace + storeGrace})
 	if o.demo {
@@ -93,11 +100,13 @@ func (o *office) run(ctx context.Context, log zerolog.Logger) error {
 	}
 	monitor := admin.New(admin.Options{Addr: o.admin, Metrics: metrics, Log: log, Fail: o.group.Fail})
 	o.group.Add("broker", o.startBroker, o.stopBroker)
-	o.add("adapter", func(ctx context.Context, ready func()) error {
-		a := o.adapter
-		a.Broker, a.Monitor, a.Metrics, a.Log, a.Ready = o.broker, monitor, metrics, log, ready
-		return onecadapter.Run(ctx, a)
-	})
+	if !o.forwardsOnly() {
+		o.add("adapter", func(ctx context.Context, ready func()) error {
+			a := o.adapter
+			a.Broker, a.Monitor, a.Metrics, a.Log, a.Ready = o.broker, monitor, metrics, log, ready
+			return onecadapter.Run(ctx, a)
+		})
+	}
 	o.add("ingest", func(ctx context.Context, ready func()) error {
 		i := o.ingest
 		i.Broker, i.Monitor, i.Metrics, i.Log = o.broker, monitor, metrics, log
@@ -109,6 +118,11 @@ func (o *office) run(ctx context.Context, log zerolog.Logger) error {
 	}
 	o.group.Add("welcome", o.welcome, nil)
 	return o.group.Run(ctx)
+}
+
+// forwardsOnly reports whether this is a branch whose calls go to the hub's 1C and to none of its own.
+func (o *office) forwardsOnly() bool {
+	return o.ingest.Hub != "" && o.adapter.Single.URL == "" && o.adapter.Targets == ""
 }
 
 func (o *office) startBroker(context.Context) (err error) {

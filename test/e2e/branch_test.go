@@ -23,6 +23,7 @@ import (
 
 	"github.com/callbus/callbus/internal/call"
 	"github.com/callbus/callbus/internal/stream"
+	"github.com/callbus/callbus/services/onec-adapter/onectest"
 	"github.com/callbus/callbus/test/rig"
 )
 
@@ -194,6 +195,36 @@ func metric(t *testing.T, admin, name string) string {
 		}
 	}
 	return ""
+}
+
+func TestCallbusUpIsABranchToo(t *testing.T) {
+	hub, onec := startIngest(t), standin(t, onectest.Options{})
+	start := func(flags ...string) string {
+		phones := rig.FreeAddr(t)
+		p := rig.Start(t, callbusProgram(t), append([]string{"up", "--data", t.TempDir(), "--store-max", "16MiB", "--http", phones, "--nats-listen", "off",
+			"--admin", "", "--hub", hub.NATS, "--hub-creds", hub.Creds}, flags...)...)
+		p.Says("phones.welcome")
+		return phones
+	}
+	for _, phones := range []string{start("--site", "b3"), start("--site", "b4", "--onec-url", onec.URL())} {
+		rig.Accepted(t, phones, rig.CheckPhone(1, "74951234567", "101"))
+	}
+	if got := called(t, onec, 1); len(got) != 1 {
+		t.Errorf("1C of the branch that has one: %v", got)
+	}
+	there := rig.Connect(t, hub.NATS, hub.Creds)
+	var sites []string
+	rig.Until(t, "the hub to have both calls", func() (any, bool) {
+		sites = nil
+		for _, e := range rig.Stored(t, there) {
+			sites = append(sites, e.Site)
+		}
+		slices.Sort(sites)
+		return sites, len(sites) == 2
+	})
+	if diff := cmp.Diff([]string{"b3", "b4"}, sites); diff != "" {
+		t.Errorf("sites at the hub (-want +got):\n%s", diff)
+	}
 }
 
 func TestABranchsKeyStoresCallsAndDoesNothingElse(t *testing.T) {
