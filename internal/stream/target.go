@@ -10,6 +10,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/callbus/callbus/internal/verdict"
 )
 
 // LaneSet is what is in force for a target: one entry in the registry, the same for all adapters.
@@ -98,6 +100,12 @@ func OpenTarget(ctx context.Context, nc *nats.Conn, o TargetOptions) (*Target, [
 
 // Close ends the target's watch over the connection. Its lanes must have been closed before.
 func (t *Target) Close() { t.link.close() }
+
+// Taken is the number of the last ending by which the target took an event, of whichever adapter; 0: there is none. Errors: NATS.
+func (t *Target) Taken(ctx context.Context) (uint64, error) {
+	last, err := lastEnding(ctx, t.ends, endingSubject(verdict.Delivered.String(), t.o.Name, "*"))
+	return last.Number, err
+}
 
 // Set is the set of lanes in force.
 func (t *Target) Set() LaneSet { return t.set }

@@ -190,3 +190,27 @@ func BenchmarkSessions(b *testing.B) {
 		b.Logf("%v for 1,000 events; busiest lane %d calls, %v; %d logins", took, busiest, share, n.Logins)
 	}
 }
+
+// Bug: where another adapter had all lanes when the target came back, nobody told this one, and it said for ever that it was away.
+func TestAnAdapterWithoutLanesLearnsThatTheTargetIsBack(t *testing.T) {
+	t.Parallel()
+	server := natstest.Start(t)
+	nc := server.Declared()
+	s := standin(t, vendor(0))
+	one, other := run(t, server, single(s.URL(), 4)), run(t, server, single(s.URL(), 4))
+	both := func(says string) func() bool {
+		return func() bool { return strings.Contains(one.log.String(), says) && strings.Contains(other.log.String(), says) }
+	}
+	eventually(t, "both are at work", both("target.plan"))
+	s.Lock("Ведутся технические работы")
+	publishing := func(says string) func() bool {
+		return func() bool {
+			publish(t, nc, 20, 1)
+			time.Sleep(500 * time.Millisecond)
+			return both(says)()
+		}
+	}
+	eventually(t, "both have met with it", publishing("target.away"))
+	s.Unlock()
+	eventually(t, "both know that it is back", publishing("target.back"))
+}

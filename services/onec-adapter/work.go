@@ -178,7 +178,7 @@ func (w *work) session(ctx context.Context) {
 	}
 	d := deliver.New(deliver.Options{
 		Target: w.target.Name, Timeout: w.target.Timeout, FreshFor: w.target.FreshFor, NotFor: w.client.NotFor, Word: w.client.Word,
-		Log: w.Log, Observe: w.metrics.observe(w.target.Name),
+		Taken: opened.target.Taken, Log: w.Log, Observe: w.metrics.observe(w.target.Name),
 	}, receiver{w.client}, lanes)
 	w.deliverer.Store(d)
 	if err := d.Run(ctx); err != nil {

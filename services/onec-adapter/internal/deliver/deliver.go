@@ -62,8 +62,10 @@ type Options struct {
 	FreshFor time.Duration               // 0: everything is delivered, however old
 	NotFor   func(call.Event) string     // why an event is not for the target; empty: it is
 	Word     func(call.EventType) string // what the target calls an event
-	Log      zerolog.Logger
-	Observe  func(Outcome) // may be nil
+	// Taken is a number that grows with each event that the target takes, of whichever adapter; nil: there are no others.
+	Taken   func(context.Context) (uint64, error)
+	Log     zerolog.Logger
+	Observe func(Outcome) // may be nil
 }
 
 // Outcome is what the metrics see of one try.

@@ -44,6 +44,7 @@ type gate struct {
 	tries      int                  // of this outage
 	wait       time.Duration
 	hurried    bool            // the next wait is short
+	taken      uint64          // what the target had taken of whomever, when that was looked at first in this outage; 0: it was not
 	waiting    []*turn         // lanes that want to try, longest waiting first
 	headTurn   bool            // the last turn went to a lane with a head
 	probing    bool            // a lane is trying, or the wait is not over
@@ -150,9 +151,27 @@ func (g *gate) answered() {
 	defer g.mu.Unlock()
 	g.failures, g.lastAnswer = 0, time.Now()
 	g.mute.answered()
-	if !g.shut {
-		return
+	if g.shut {
+		g.reopen()
 	}
+}
+
+// elsewhere is told how much the target has taken, of whichever adapter. Where another one has all lanes, nobody here would ever
+// find out that the target is back.
+func (g *gate) elsewhere(taken uint64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case !g.shut:
+	case g.taken == 0:
+		g.taken = taken
+	case taken > g.taken:
+		g.failures = 0
+		g.reopen()
+	}
+}
+
+func (g *gate) reopen() {
 	g.timer.Stop()
 	g.shut, g.probing = false, false
 	g.open, g.shutNow = context.WithCancel(context.Background())
@@ -176,6 +195,7 @@ func (g *gate) failed(p pass, o verdict.Outage, why string) time.Duration {
 		g.rest()
 	case !g.shut && (o.Sure || g.failures >= tripAfter):
 		g.shut, g.since, g.wait, g.said, g.tries = true, time.Now(), 0, map[string]time.Time{}, g.failures
+		g.taken = 0
 		g.lengthen(o)
 		g.shutNow()
 		g.rest()

@@ -87,6 +87,11 @@ func (w *worker) turn(ctx, work context.Context) {
 
 func (w *worker) noMessage(ctx context.Context, p pass, err error) {
 	w.lane.Pause()
+	if p.probe && w.o.Taken != nil {
+		if taken, err := w.o.Taken(ctx); err == nil {
+			w.gate.elsewhere(taken)
+		}
+	}
 	w.gate.nothing(p)
 	if p.ctx.Err() == nil {
 		w.o.Log.Warn().Err(err).Str("lane", w.lane.Name()).Msg("lane.stalled: cannot pull, trying again")
