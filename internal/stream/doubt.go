@@ -56,24 +56,47 @@ func (m *Memory) before(run string, last uint64) uint64 {
 	return m.last
 }
 
-// watchBroker notices that the broker was started anew.
-func (l *Lane) watchBroker(ctx context.Context) {
-	run := l.target.nc.ConnectedServerId()
-	if run == "" || run == l.broker {
+// watchBroker notices that the broker was started anew, or that the lane's consumer is led by another server of a cluster: a
+// new leader has not heard of the last deliveries of the one that was killed. It gives out a new pin, so it is looked for where
+// the pin is new.
+func (l *Lane) watchBroker(ctx context.Context, newPin bool) {
+	leader, _ := leaderOf(l.consumer.CachedInfo())
+	if run := l.target.nc.ConnectedServerId(); leader == "" && (run == "" || run == l.broker) || leader != "" && !newPin {
 		return
 	}
-	since := l.target.link.since(run)
-	l.quiet = since.Add(l.ackWait(ctx))
-	l.broker, l.doubt = run, &doubt{before: since.Add(clocks), until: l.quiet}
-}
-
-// ackWait is how long the broker waits for whoever has a message in hand; an adapter with longer calls raises it.
-func (l *Lane) ackWait(ctx context.Context) time.Duration {
 	info, err := l.consumer.Info(ctx)
 	if err != nil {
 		info = l.consumer.CachedInfo()
 	}
-	return info.Config.AckWait
+	run := l.run(info)
+	if run == l.broker && err == nil {
+		return
+	}
+	_, since := leaderOf(info)
+	if leader == "" {
+		since = l.target.link.since(run)
+	} else if err != nil {
+		since = time.Now()
+	}
+	// An adapter with longer calls raises AckWait, which is how long the broker waits for whoever has a message in hand.
+	l.quiet = since.Add(info.Config.AckWait)
+	l.broker, l.doubt = run, &doubt{before: since.Add(clocks), until: l.quiet}
+}
+
+// run names the run of the broker, or of the leader, that a consumer is with.
+func (l *Lane) run(info *jetstream.ConsumerInfo) string {
+	if leader, since := leaderOf(info); leader != "" {
+		return leader + " since " + since.Format(time.RFC3339Nano)
+	}
+	return l.target.nc.ConnectedServerId()
+}
+
+// leaderOf is the server that leads a consumer, and since when; empty where there is one server only.
+func leaderOf(info *jetstream.ConsumerInfo) (leader string, since time.Time) {
+	if c := info.Cluster; c != nil && c.LeaderSince != nil {
+		return c.Leader, *c.LeaderSince
+	}
+	return "", time.Time{}
 }
 
 // doubtful reports whether a message may be in somebody else's hands although the broker does not know it, and for how

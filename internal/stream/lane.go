@@ -54,7 +54,8 @@ func (t *Target) Lane(ctx context.Context, i int) (*Lane, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Lane{target: t, index: i, name: name, consumer: consumer, broker: t.nc.ConnectedServerId()}
+	l := &Lane{target: t, index: i, name: name, consumer: consumer}
+	l.broker = l.run(consumer.CachedInfo())
 	if doubt := t.startDoubt(); !fresh {
 		l.doubt = doubt
 	}
@@ -200,14 +201,15 @@ func (l *Lane) look(ctx context.Context, raw jetstream.Msg) (*Message, error) {
 
 func (l *Lane) watchOwnership(ctx context.Context, raw jetstream.Msg, meta *jetstream.MsgMetadata) {
 	pin, reconnects := raw.Headers().Get("Nats-Pin-Id"), l.target.nc.Stats().Reconnects
-	if pin != l.Pin() || reconnects != l.reconnects {
+	newPin := pin != l.Pin()
+	if newPin || reconnects != l.reconnects {
 		l.pin.Store(&pin)
 		l.reconnects, l.known, l.taken = reconnects, false, true
 	}
 	if meta.NumDelivered > 1 {
 		l.known = false
 	}
-	l.watchBroker(ctx)
+	l.watchBroker(ctx, newPin)
 }
 
 func (l *Lane) endings() string { return endingSubject("*", l.target.o.Name, l.name) }
@@ -288,7 +290,7 @@ func (l *Lane) release(ctx context.Context) error {
 	if _, err := c.hold(ctx, l.target.set, l.index); err != nil {
 		return removed(err)
 	}
-	l.watchBroker(ctx)
+	l.watchBroker(ctx, true)
 	info, err := l.consumer.Info(ctx)
 	if err != nil {
 		return removed(fmt.Errorf("give up lane %s: %w", l.name, err))
@@ -320,8 +322,8 @@ func (m *Message) Ours(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("lane %s: is message %d still ours: %w", m.lane.name, m.sequence, err)
 	}
-	if m.broker != m.lane.target.nc.ConnectedServerId() {
-		return false, nil // another run of the broker may have given this very number to another delivery
+	if m.broker != m.lane.run(info) {
+		return false, nil // another run of the broker, or another leader, may have given this very number to another delivery
 	}
 	// A paused lane is one that is being given up: whoever takes its place waits for the calls that have begun, not for others.
 	return !info.Paused && info.NumAckPending == 1 && info.Delivered.Consumer == m.delivery && info.Delivered.Stream == m.sequence, nil

@@ -23,6 +23,8 @@ const (
 	// oneTry is how long one publish waits for its PubAck before it is sent again with the same id. A store that
 	// fsyncs answers in 0.3 to 20 ms.
 	oneTry = 700 * time.Millisecond
+	// moment is what an answer that is there needs to come through.
+	moment = 100 * time.Millisecond
 	// doors is the number of locks that keep each line's order; lines share them by hash.
 	doors = 512
 )
@@ -93,8 +95,28 @@ func (p *Publisher) Publish(ctx context.Context, e call.Event) (call.Event, erro
 	if err := p.ready(); err != nil {
 		return e, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
+	type result struct {
+		stored call.Event
+		err    error
+	}
+	done := make(chan result, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		stored, err := p.inTurn(ctx, e)
+		done <- result{stored, err}
+	}()
+	select {
+	case r := <-done:
+		return r.stored, r.err
+	case <-time.After(patience + moment):
+		// The client is locked while it dials a server that is unplugged, and lets go of nobody. What is in there goes on.
+		return e, ErrUnsettled
+	}
+}
+
+// inTurn is Publish without its end.
+func (p *Publisher) inTurn(ctx context.Context, e call.Event) (call.Event, error) {
 	d := &p.doors[maphash.String(p.seed, string(e.Line))%doors]
 	select {
 	case d.turn <- struct{}{}:
