@@ -21,6 +21,7 @@ const module = "github.com/callbus/callbus"
 type bench struct {
 	options
 	dir   string
+	root  string // of the module that ships
 	begin time.Time
 
 	mu       sync.Mutex
@@ -29,7 +30,15 @@ type bench struct {
 
 func newBench(ctx context.Context, o options) (*bench, error) {
 	b := &bench{options: o, dir: o.keep, begin: time.Now()}
-	var err error
+	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", module).Output()
+	if err != nil {
+		return nil, fmt.Errorf("find the module %s (run it in test/): %w", module, err)
+	}
+	b.root = strings.TrimSpace(string(root))
+	if built := os.Getenv(insideEnv); built != "" {
+		b.dir = built
+		return b, nil
+	}
 	if b.dir == "" {
 		b.dir, err = os.MkdirTemp("", "callbus-faults-")
 	} else {
@@ -48,20 +57,23 @@ func newBench(ctx context.Context, o options) (*bench, error) {
 }
 
 func (b *bench) build(ctx context.Context) error {
-	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", module).Output()
-	if err != nil {
-		return fmt.Errorf("find the module %s (run it in test/): %w", module, err)
-	}
 	args := []string{"build", "-o", filepath.Join(b.dir, "bin") + "/"}
 	if b.race {
 		args = append(args, "-race")
 	}
 	build := exec.CommandContext(ctx, "go", append(args,
 		"./services/ingest/cmd/ingest", "./services/onec-adapter/cmd/onec-adapter", "./services/callbus/cmd/callbus")...)
-	build.Dir = strings.TrimSpace(string(root))
+	build.Dir = b.root
 	build.Env = append(os.Environ(), "GOWORK=off")
 	if said, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the programs: %w\n%s", err, said)
+	}
+	if b.scenario != "cluster" {
+		return nil
+	}
+	build = exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(b.dir, "bin", "nats-server"), "github.com/nats-io/nats-server/v2")
+	if said, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("build nats-server: %w\n%s", err, said)
 	}
 	return nil
 }
@@ -72,6 +84,9 @@ func (b *bench) close(code int) {
 	defer b.mu.Unlock()
 	for _, p := range b.programs {
 		p.kill()
+	}
+	if os.Getenv(insideEnv) != "" {
+		return // the folder is that of who has built it
 	}
 	os.RemoveAll(filepath.Join(b.dir, "bin"))
 	if code == 0 && b.keep == "" {

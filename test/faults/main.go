@@ -5,6 +5,7 @@
 //	go run ./faults -scenario away       a 1C that is away for 60 s: refusing, hanging, answering 503
 //	go run ./faults -scenario kill-up    kill -9 of "callbus up" in the middle of 500 hits
 //	go run ./faults -scenario lanes      2, 4 and 3 lanes under load, adapters and the command killed in the middle
+//	go run ./faults -scenario cluster    three NATS servers, one at a time killed, frozen, cut off, unplugged, restarted
 //
 // It ends with a table, and with 1 and the seed where a promise was broken. The same seed makes the same plan of hits,
 // faults and misdeeds of 1C; what the machine makes of it differs.
@@ -12,6 +13,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -35,9 +37,9 @@ type options struct {
 
 func main() {
 	var o options
-	flag.StringVar(&o.scenario, "scenario", "mix", "mix, away, kill-up or lanes")
+	flag.StringVar(&o.scenario, "scenario", "mix", "mix, away, kill-up, lanes or cluster")
 	flag.Uint64Var(&o.seed, "seed", 0, "of the plan; 0: another one each time")
-	flag.IntVar(&o.seconds, "seconds", 60, "length of the mix; the last half of it is for what is left to deliver")
+	flag.IntVar(&o.seconds, "seconds", 60, "length of the mix and the cluster; the last part of it is for what is left to deliver")
 	flag.IntVar(&o.hits, "hits", 2000, "hits of all phones in the mix")
 	flag.IntVar(&o.lines, "lines", 40, "lines in the mix")
 	flag.DurationVar(&o.away, "away", time.Minute, "how long 1C is away in -scenario away")
@@ -55,13 +57,14 @@ var scenarios = map[string]func(context.Context, *bench) ([]*outcome, error){
 	"away":    away,
 	"kill-up": killUp,
 	"lanes":   lanes,
+	"cluster": cluster,
 }
 
 // run returns 0 where every promise held, 1 where one was broken, and 2 where the harness itself failed.
 func run(o options) int {
 	scenario := scenarios[o.scenario]
 	if scenario == nil {
-		fmt.Fprintf(os.Stderr, "faults: there is no scenario %q; want mix, away, kill-up or lanes\n", o.scenario)
+		fmt.Fprintf(os.Stderr, "faults: there is no scenario %q; want mix, away, kill-up, lanes or cluster\n", o.scenario)
 		return 2
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -74,6 +77,10 @@ func run(o options) int {
 	code := 2
 	defer func() { b.close(code) }()
 	outcomes, err := scenario(ctx, b)
+	if there := ended(0); errors.As(err, &there) {
+		code = int(there)
+		return code
+	}
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "faults: seed %d: %v\n", o.seed, err)
 		return code

@@ -52,7 +52,8 @@ func (o *outcome) rows() [][2]string {
 	h, r := o.history, o.report
 	return [][2]string{
 		{"hits", fmt.Sprintf("%d: %s", len(h.Hits), count(h.Hits, status))},
-		{"slowest 200", fmt.Sprintf("%d ms", o.slowest().Milliseconds())},
+		{"slowest 200", fmt.Sprintf("%d ms; slowest other answer %d ms", o.slowest(promised).Milliseconds(), o.slowest(not(promised)).Milliseconds())},
+		{"longest without a 200", o.silence()},
 		{"events stored", fmt.Sprintf("%d, %d of them of hits without a 200", len(h.Events), o.unpromised())},
 		{"endings", fmt.Sprintf("%d: %s; %d marked unsure; %d missing", len(h.Endings), count(h.Endings, func(e check.Ending) string { return e.Kind }), o.unsure(), o.missing)},
 		{"calls of 1C", fmt.Sprintf("%d: %s", len(h.Calls), count(h.Calls, func(c check.Call) string { return string(c.Deed) }))},
@@ -66,13 +67,35 @@ func (o *outcome) rows() [][2]string {
 	}
 }
 
-func (o *outcome) slowest() (slowest time.Duration) {
+func promised(h check.Hit) bool { return h.Status == 200 }
+
+func not(f func(check.Hit) bool) func(check.Hit) bool {
+	return func(h check.Hit) bool { return !f(h) }
+}
+
+func (o *outcome) slowest(of func(check.Hit) bool) (slowest time.Duration) {
 	for _, h := range o.history.Hits {
-		if h.Status == 200 {
+		if of(h) {
 			slowest = max(slowest, h.Answered.Sub(h.Sent))
 		}
 	}
 	return slowest
+}
+
+// silence is the longest time between two hits that got their 200, by when they were sent.
+func (o *outcome) silence() string {
+	last, at, longest := o.begin, o.begin, time.Duration(0)
+	hits := slices.SortedFunc(slices.Values(o.history.Hits), func(a, b check.Hit) int { return a.Sent.Compare(b.Sent) })
+	for _, h := range hits {
+		if !promised(h) {
+			continue
+		}
+		if d := h.Sent.Sub(last); d > longest {
+			longest, at = d, last
+		}
+		last = h.Sent
+	}
+	return fmt.Sprintf("%.1f s, at %.1f s", longest.Seconds(), at.Sub(o.begin).Seconds())
 }
 
 // unpromised counts events that are stored although their phone was not told so.

@@ -18,6 +18,7 @@ type program struct {
 	name   string
 	binary string
 	args   []string // "{run}" becomes the name of the run
+	env    []string // beside ours
 	log    string
 
 	mu       sync.Mutex
@@ -45,6 +46,7 @@ func (p *program) start() error {
 	}
 	cmd := exec.Command(p.binary, args...)
 	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Env = append(os.Environ(), p.env...)
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", p.name, err)
 	}

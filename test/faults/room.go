@@ -26,7 +26,7 @@ type room struct {
 	adapters []*program
 	onec     *standIn
 	phones   *phones
-	nats     string // address
+	nats     string // address; of a cluster all of them, with commas
 	creds    string
 	begin    time.Time
 
@@ -55,19 +55,31 @@ func (b *bench) newRoom(ctx context.Context, name string, adapters, sessions int
 	if err := r.startIngest(ctx); err != nil {
 		return nil, err
 	}
-	for i := range adapters {
-		p, err := b.program(name, fmt.Sprintf("adapter-%d", i+1), "onec-adapter", "--nats", "nats://"+r.nats, "--nats-creds", r.creds,
-			"--admin", "", "--sessions", strconv.Itoa(sessions), "--onec-timeout", callTimeout.String(), "--onec-url", r.onec.url())
-		if err != nil {
-			return nil, err
-		}
-		if err := p.start(); err != nil {
-			return nil, err
-		}
-		r.adapters = append(r.adapters, p)
+	if err := r.hireAdapters(b, adapters, sessions); err != nil {
+		return nil, err
 	}
 	r.begin = time.Now()
 	return r, nil
+}
+
+// hireAdapters starts adapters with so many calls of 1C at once.
+func (r *room) hireAdapters(b *bench, n, sessions int) error {
+	for i := range n {
+		args := []string{"--nats", "nats://" + r.nats,
+			"--admin", "", "--sessions", strconv.Itoa(sessions), "--onec-timeout", callTimeout.String(), "--onec-url", r.onec.url()}
+		if r.creds != "" {
+			args = append(args, "--nats-creds", r.creds)
+		}
+		p, err := b.program(r.name, fmt.Sprintf("adapter-%d", i+1), "onec-adapter", args...)
+		if err != nil {
+			return err
+		}
+		if err := p.start(); err != nil {
+			return err
+		}
+		r.adapters = append(r.adapters, p)
+	}
+	return nil
 }
 
 // furnish makes what every room has: a 1C that listens, phones, and addresses.
