@@ -124,7 +124,7 @@ func TestTheServiceIsMadeOfTheConfiguration(t *testing.T) {
 	}
 	for _, want := range []string{
 		" up --config " + file + "\n", "User=office\n", "ReadWritePaths=" + filepath.Join(dir, "calls") + "\n",
-		"TimeoutStopSec=58\n", // 40 s of 1C, 3 s for its ending, 5 s for phones and store, 10 s of slack
+		"TimeoutStopSec=61\n", // 40 s of 1C, 6 s for its ending and the end of sessions, 5 s for phones and store, 10 s of slack
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("want %q in\n%s", want, out)

@@ -125,11 +125,14 @@ func (o *Options) TargetFlags(fs *flag.FlagSet) {
 	fs.StringVar(&o.Targets, "targets", "", "YAML file that describes several targets, instead of the --onec-… flags")
 }
 
+// ErrNowhere is an error of options that name no target.
+var ErrNowhere = errors.New("say where 1C is: --onec-url URL (or --targets FILE for several)")
+
 // targets are what the options describe, checked. The passwords have not been read yet.
 func (o Options) targets() ([]Target, error) {
 	switch {
 	case o.Targets == "" && o.Single.URL == "":
-		return nil, errors.New("say where 1C is: --onec-url URL (or --targets FILE for several)")
+		return nil, ErrNowhere
 	case o.Targets != "" && o.Single.URL != "":
 		return nil, errors.New("--targets and --onec-url exclude each other")
 	case o.Targets == "":
@@ -306,8 +309,8 @@ func (t *Target) file(parameters string) string {
 	return "targets: [{" + strings.Join(fields, ", ") + "}]"
 }
 
-// endingGrace is what the ending of a call under way may take at a stop.
-const endingGrace = 3 * time.Second
+// endingGrace is what the ending of a call under way may take at a stop, and then the end of 1C's sessions: 3 s for each.
+const endingGrace = 6 * time.Second
 
 // Grace checks the options and says how long a stop of Run may take: the longest call, and what its ending needs.
 func (o Options) Grace() (time.Duration, error) {

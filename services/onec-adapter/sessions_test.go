@@ -2,9 +2,14 @@ package onecadapter_test
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -160,6 +165,36 @@ func TestAWrongPasswordAtTheStartIsShownOnce(t *testing.T) {
 	}
 }
 
+// Bug: a call that hung, and then the ends of the sessions that hung too, took longer than the stop had, and it failed.
+func TestAStopWhile1CHangsIsOrderly(t *testing.T) {
+	t.Parallel()
+	server := natstest.Start(t)
+	nc := server.Declared()
+	s := standin(t, vendor(0))
+	back, _ := url.Parse(s.URL())
+	back.Path = ""
+	var hangs, stuck atomic.Bool
+	let := make(chan struct{})
+	proxy := httputil.NewSingleHostReverseProxy(back)
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if hangs.Load() {
+			stuck.Store(true)
+			<-let
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(front.Close)
+	t.Cleanup(func() { close(let) })
+	a := run(t, server, single(front.URL+onectest.DefaultPath, 4))
+	publish(t, nc, 20, 2)
+	eventually(t, "the first events have their endings", func() bool { return endings(t, nc) == 40 })
+	hangs.Store(true)
+	publish(t, nc, 1, 1)
+	eventually(t, "a call hangs", func() bool { return stuck.Load() })
+	a.stop()
+}
+
 // BenchmarkSessions is the yardstick of issue 5: 1,000 events, four lanes, 300 ms a login and 30 ms a call. It prints how long the
 // delivery takes against the busiest lane's share of calls and the logins.
 func BenchmarkSessions(b *testing.B) {
@@ -199,7 +234,9 @@ func TestAnAdapterWithoutLanesLearnsThatTheTargetIsBack(t *testing.T) {
 	s := standin(t, vendor(0))
 	one, other := run(t, server, single(s.URL(), 4)), run(t, server, single(s.URL(), 4))
 	both := func(says string) func() bool {
-		return func() bool { return strings.Contains(one.log.String(), says) && strings.Contains(other.log.String(), says) }
+		return func() bool {
+			return strings.Contains(one.log.String(), says) && strings.Contains(other.log.String(), says)
+		}
 	}
 	eventually(t, "both are at work", both("target.plan"))
 	s.Lock("Ведутся технические работы")
