@@ -110,7 +110,7 @@ const (
 // promised is a session's share in the note: what it has found, and what it may publish.
 type promised struct {
 	note note
-	// found are the ids of the branch that may be among those in doubt; nil: nothing is in doubt any more.
+	// found are the ids in the hub among which those in doubt may be; nil: nothing is in doubt any more.
 	found   map[string]bool
 	upTo    uint64 // sequence of the last event here that may be in doubt
 	missing int    // of those that were looked for
@@ -140,7 +140,7 @@ func (s *session) resolve() (err error) {
 	return err
 }
 
-// look reads the branch's ids in that part of the hub's CALLS in which what is in doubt must be. It needs no consumer
+// look reads the ids in that part of the hub's CALLS in which what is in doubt must be. It needs no consumer
 // there: who may create one may overwrite the adapters'.
 func (s *session) look() (map[string]bool, error) {
 	info := s.hub.CachedInfo()
@@ -189,9 +189,7 @@ func (s *session) lookAt(l *looking, sequence uint64) bool {
 	case m.Time.After(l.end):
 		l.over = true
 	default:
-		if site, _ := laneKey(m.Header); site == s.f.o.Site {
-			l.ids[m.Header.Get(nats.MsgIdHdr)] = true
-		}
+		l.ids[m.Header.Get(nats.MsgIdHdr)] = true
 	}
 	return !l.over
 }

@@ -13,6 +13,10 @@ var flags = map[string]string{
 	"tell the last so many events":                                                                  "сколько последних событий показать",
 	"addresses of the probes and metrics of callbus up, or of ingest and onec-adapter, with commas": "адреса проверок и метрик callbus up или ingest и onec-adapter, через запятую",
 
+	"add: what the tap reads: calls.* or one event, such as calls.incoming": "add: что читает подписчик: calls.* или одно событие, например calls.incoming",
+	"add: file for the tap's key; default ./NAME.creds":                     "add: файл для ключа подписчика; без флага ./ИМЯ.creds",
+	"list: print JSON, for scripts":                                         "list: вывести JSON, для скриптов",
+
 	"print the targets as JSON, for scripts":                         "вывести получателей в JSON, для скриптов",
 	"say what would be done, and do nothing":                         "сказать, что было бы сделано, и ничего не делать",
 	"print the findings as JSON, for scripts":                        "вывести найденное в JSON, для скриптов",
@@ -58,6 +62,7 @@ var flags = map[string]string{
 	"user of the infobase":                                                                      "пользователь информационной базы",
 
 	"call 1C once, as if a phone had told of an event":                                "вызвать 1С один раз, как если бы телефон сообщил о событии",
+	"show lanes too: their generation, and which adapter owns which":                  "показать и полосы: их поколение и кто какую обслуживает",
 	"event of the test call":                                                          "событие для пробного вызова",
 	"line of the test call":                                                           "линия для пробного вызова",
 	"number of the other side of the test call":                                       "номер собеседника для пробного вызова",
@@ -102,6 +107,9 @@ var flags = map[string]string{
 	"file with the key of --tls-cert (PEM)":                                                                                         "файл с закрытым ключом к --tls-cert (PEM)",
 	"file with the secrets of the phones' tokens (callbus token new makes it); then every hit needs a token":                        "файл с главным секретом, из которого сделаны токены телефонов (создаёт callbus token new); с ним без токена никого не пускают",
 	"hits a second that one address may send without a valid token; 0: no limit":                                                    "сколько обращений в секунду принимать с одного адреса без верного токена; 0 — сколько угодно",
+	"URL of the hub's NATS: this branch keeps its calls in its own store and forwards them there; needs --site":                     "адрес NATS в центре: филиал хранит звонки у себя и пересылает их туда; нужен --site",
+	"file with the credentials for --hub":                                                                                           "файл доступа к NATS в центре (для --hub)",
+	"file with the certificate authority of --hub":                                                                                  "файл с сертификатом удостоверяющего центра для --hub",
 	"name of this branch; two branches may both have a line 101":                                                                    "имя филиала: линия 101 может быть в каждом",
 	"network (CIDR) of a proxy whose X-Forwarded-For is believed; several with commas":                                              "сеть (CIDR) прокси-сервера, которому верить в X-Forwarded-For; несколько через запятую",
 	"networks (CIDR) or addresses that are served, several with commas; empty: all":                                                 "сети (CIDR) или адреса, с которых принимать обращения, через запятую; пусто — все",
