@@ -46,7 +46,7 @@ func (l *line) changeLanes(ctx context.Context, nc *nats.Conn, target string, n 
 	if set.Change != nil {
 		fmt.Println(l.tongue.Sayf("A change from %d lanes to %d is under way since %s: it is brought to its end first",
 			"Уже идёт смена числа полос с %d на %d, начатая %s: сначала она доводится до конца",
-			set.Lanes, set.Change.Lanes, set.Change.Since.Local().Format("02.01.2006 15:04:05")))
+			set.Lanes, set.Change.Lanes, set.Change.Since.Local().Format(time.DateTime)))
 	} else if set.Lanes == n {
 		fmt.Println(l.tongue.Sayf("Target %s has %d lanes (calls of 1C at once) already", "У получателя %s уже столько полос (вызовов 1С одновременно): %d", target, n))
 		return nil
@@ -74,7 +74,9 @@ func (l *line) changeLanes(ctx context.Context, nc *nats.Conn, target string, n 
 func (l *line) step(s stream.Step, took time.Duration) {
 	switch {
 	case s.Set != nil:
-		fmt.Println(l.tongue.Sayf("Done in %.1f s: %d lanes, generation %d", "Готово за %.1f с: полос %d, поколение %d", took.Seconds(), s.Set.Lanes, s.Set.Generation))
+		seconds := fmt.Sprintf("%.1f", took.Seconds())
+		fmt.Println(l.tongue.Sayf("Done in %s s: %d lanes, generation %d", "Готово за %s с: полос %d, поколение %d",
+			l.tongue.Say(seconds, strings.Replace(seconds, ".", ",", 1)), s.Set.Lanes, s.Set.Generation))
 	case len(s.Waits) > 0:
 		fmt.Println(l.tongue.Sayf("Nobody has given up lanes %s: a call of theirs may be under way. Waiting, %.0f s at most",
 			"Полосы %s никто не освободил: возможно, их вызов 1С ещё идёт. Ожидание, не больше %.0f с", strings.Join(s.Waits, " "), s.For.Seconds()))

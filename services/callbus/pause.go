@@ -22,7 +22,7 @@ func pauseTarget(args []string) int {
 		}
 		fmt.Println(l.tongue.Sayf("Target %s is paused since %s: calls wait in the store, nothing is lost. To go on: callbus resume %[1]s",
 			"Получатель %s приостановлен с %s: звонки ждут в хранилище, ничего не теряется. Продолжить: callbus resume %[1]s",
-			target, p.Since.Local().Format("02.01.2006 15:04:05")))
+			target, p.Since.Local().Format(time.DateTime)))
 		wait, cancel := context.WithTimeout(ctx, lastCalls)
 		defer cancel()
 		for {
@@ -55,7 +55,7 @@ func resumeTarget(args []string) int {
 			fmt.Println(l.tongue.Sayf("Target %s was not paused", "Получатель %s не был приостановлен", target))
 		default:
 			fmt.Println(l.tongue.Sayf("Target %s goes on after a pause since %s: what has waited is delivered now",
-				"Получатель %s снова работает, пауза была с %s: сейчас доставляется то, что ждало", target, p.Since.Local().Format("02.01.2006 15:04:05")))
+				"Получатель %s снова работает, пауза была с %s: сейчас доставляется то, что ждало", target, p.Since.Local().Format(time.DateTime)))
 		}
 		return nil
 	})

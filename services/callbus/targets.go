@@ -22,6 +22,8 @@ const listTimeout = time.Minute
 func showTargets(args []string) int {
 	l := newLine("targets")
 	asJSON := l.fs.Bool("json", false, "print the targets as JSON, for scripts")
+	details := l.fs.Bool("details", false, "show lanes too: their generation, and which adapter owns which")
+	yes := l.fs.Bool("yes", false, "do not ask first")
 	l.most = 2
 	l.check = func() error {
 		if verb, rest := shift(l.words); (verb == "forget") != (len(rest) == 1) {
@@ -33,29 +35,30 @@ func showTargets(args []string) int {
 		ctx, cancel := context.WithTimeout(ctx, listTimeout)
 		defer cancel()
 		if len(l.words) == 2 {
-			return l.forget(ctx, nc, l.words[1])
+			return l.forget(ctx, nc, l.words[1], *yes)
 		}
 		all, err := stream.Standings(ctx, nc)
 		if err != nil {
 			return err
 		}
+		around := targets.Around{Now: time.Now(), Stopped: l.stopped, Deserted: targets.Deserted(all), Details: *details}
 		if len(l.words) == 1 {
 			if all, err = only(all, l.words[0]); err != nil {
 				return l.ofTarget(err)
 			}
 		}
 		used, room, err := stream.Fill(ctx, nc)
-		store := stream.Fullness{Used: used, Room: room}
+		around.Store = stream.Fullness{Used: used, Room: room}
 		switch {
 		case err != nil && len(all) > 0:
 			return err
 		case *asJSON:
-			return printJSON(os.Stdout, targets.Of(all, store))
+			return printJSON(os.Stdout, targets.Of(all, around.Store))
 		case len(all) == 0:
 			fmt.Println(l.tongue.Say("There is no target yet: no adapter has worked on this NATS", "Получателей ещё нет: ни один адаптер с этим NATS не работал"))
 			return nil
 		}
-		targets.Print(os.Stdout, *l.tongue, all, store, time.Now())
+		targets.Print(os.Stdout, *l.tongue, all, around)
 		return nil
 	})
 }
@@ -72,18 +75,52 @@ func only(all []stream.Standing, name string) ([]stream.Standing, error) {
 	return nil, unknown
 }
 
-func (l *line) forget(ctx context.Context, nc *nats.Conn, name string) error {
+// forget asks first: what waits is not delivered, not even when the target comes back.
+func (l *line) forget(ctx context.Context, nc *nats.Conn, name string, yes bool) error {
 	if name == "hub" {
-		if err := stream.ForgetHub(ctx, nc); !errors.Is(err, stream.ErrNoHub) {
-			return l.ofHub(err)
+		if hub, err := stream.HubBacklog(ctx, nc); !errors.Is(err, stream.ErrNoHub) {
+			return l.forgetHub(ctx, nc, hub, err, yes)
 		}
+	}
+	all, err := stream.Standings(ctx, nc)
+	if err == nil && len(all) == 0 {
+		err = jetstream.ErrBucketNotFound
+	}
+	if err != nil {
+		return l.ofTarget(err)
+	}
+	one, err := only(all, name)
+	switch {
+	case err != nil:
+		return l.ofTarget(err)
+	case one[0].AtWork:
+		return l.ofTarget(stream.InUse{Target: name})
+	}
+	if err := l.lost(ctx, one[0].Queue, yes, l.tongue.Sayf("Forget target %s?", "Забыть получателя %s?", name)); err != nil {
+		return err
 	}
 	if err := stream.ForgetTarget(ctx, nc, name); err != nil {
 		return l.ofTarget(err)
 	}
-	fmt.Println(l.tongue.Sayf("target %s is forgotten: its events are no longer kept for it",
-		"получатель %s забыт: события для него больше не хранятся", name))
+	fmt.Println(l.tongue.Sayf("target %s is forgotten: its events are no longer kept for it (that waited: %d)",
+		"получатель %s забыт: события для него больше не хранятся (ждали: %d)", name, one[0].Queue))
 	return nil
+}
+
+// lost asks before events are given up.
+func (l *line) lost(ctx context.Context, waiting int, yes bool, question string) error {
+	return l.sure(ctx, yes, l.tongue.Sayf("Events that wait: %d. They will not be delivered, not even when it comes back. %s",
+		"Ждут событий: %d. Они не будут доставлены, даже если он вернётся. %s", waiting, question))
+}
+
+func (l *line) forgetHub(ctx context.Context, nc *nats.Conn, hub stream.Backlog, err error, yes bool) error {
+	if err == nil {
+		err = l.lost(ctx, int(hub.Waiting), yes, l.tongue.Say("Forget the hub?", "Забыть центр?"))
+	}
+	if err != nil {
+		return err
+	}
+	return l.ofHub(stream.ForgetHub(ctx, nc))
 }
 
 // ofHub says what became of forgetting the hub. Where the store has none, a target may be called so.

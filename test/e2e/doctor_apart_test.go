@@ -69,7 +69,7 @@ func TestTheDoctorPromisesNoDeliveryToATargetThatWasForgotten(t *testing.T) {
 	adapter := rig.Start(t, adapterProgram(t), "--nats", nats, "--nats-creds", filepath.Join(c.data, broker.CredsFile), "--onec-url", "http://"+rig.FreeAddr(t)+"/ws", "--admin", admin)
 	adapter.Says("target.away")
 	c.admin += "," + admin
-	rig.Run(t, callbusProgram(t), "targets", "forget", "main", "--data", c.data, "--nats", nats)
+	rig.Run(t, callbusProgram(t), "targets", "forget", "main", "--yes", "--data", c.data, "--nats", nats)
 	c.finds(fault{ids: "target-forgotten", en: "The target has been forgotten: no calls are kept for it", ru: "Получатель забыт: звонки для него не сохраняются"})
 }
 

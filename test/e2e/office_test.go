@@ -133,7 +133,7 @@ func TestATargetIsForgottenInTheStoreOfAStoppedOffice(t *testing.T) {
 		"--onec-url", "http://"+rig.FreeAddr(t)+"/none")
 	office.Says("target.away at the start")
 	forget := func() *rig.Program {
-		p := rig.Start(t, callbusProgram(t), "targets", "forget", "main", "--data", data, "--nats", "nats://"+rig.FreeAddr(t))
+		p := rig.Start(t, callbusProgram(t), "targets", "forget", "main", "--yes", "--data", data, "--nats", "nats://"+rig.FreeAddr(t))
 		return p
 	}
 	running := forget()

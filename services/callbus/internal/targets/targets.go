@@ -28,7 +28,6 @@ const (
 
 // of is the state of a target. Where its adapters are not of one mind, one that works counts.
 func of(s stream.Standing) State {
-	away := func(a stream.Status) bool { return a.State == stream.Away || a.State == stream.Starting && a.Why != "" }
 	switch {
 	case s.Set.Paused != nil:
 		return Paused
@@ -45,29 +44,43 @@ func of(s stream.Standing) State {
 // nearlyFull is from where on the store's fill is told, per cent. The janitor begins at 80.
 const nearlyFull = 70
 
+// Around is what a printed table needs besides the targets.
+type Around struct {
+	Now      time.Time
+	Store    stream.Fullness
+	Stopped  bool // Callbus is stopped: this is its store alone
+	Deserted bool // no adapter of any target runs
+	Details  bool // lanes and generations too
+}
+
+// Deserted reports whether no adapter of any target runs: then none of them is gone for good because of that.
+func Deserted(all []stream.Standing) bool {
+	return !slices.ContainsFunc(all, func(s stream.Standing) bool { return len(s.Adapters) > 0 || s.AtWork })
+}
+
 // Print tells of all targets, and of the store where it fills.
-func Print(w io.Writer, l lang.Lang, all []stream.Standing, store stream.Fullness, now time.Time) {
-	p := printer{w, l, now}
+func Print(w io.Writer, l lang.Lang, all []stream.Standing, a Around) {
+	p := printer{w, l, a}
 	for i, s := range all {
 		if i > 0 {
 			fmt.Fprintln(w)
 		}
 		p.target(s)
 	}
-	p.store(all, store)
+	p.store(all)
 }
 
 type printer struct {
-	w   io.Writer
-	l   lang.Lang
-	now time.Time
+	w io.Writer
+	l lang.Lang
+	Around
 }
 
 func (p printer) say(en, ru string, args ...any) { fmt.Fprintln(p.w, p.l.Sayf(en, ru, args...)) }
 
-func (p printer) ago(t time.Time) string { return doctor.Span(p.l.Say, max(0, p.now.Sub(t))) }
+func (p printer) ago(t time.Time) string { return doctor.Span(p.l.Say, max(0, p.Now.Sub(t))) }
 
-func (p printer) when(t time.Time) string { return t.Local().Format("02.01.2006 15:04:05") }
+func (p printer) when(t time.Time) string { return t.Local().Format(time.DateTime) }
 
 func (p printer) target(s stream.Standing) {
 	fmt.Fprintf(p.w, "%s: %s\n", s.Target, p.state(s))
@@ -90,8 +103,12 @@ func (p printer) target(s stream.Standing) {
 func (p printer) state(s stream.Standing) string {
 	switch of(s) {
 	case Paused:
-		return p.l.Sayf("paused%s since %s, %s ago. To go on: callbus resume %s", "приостановлен%s с %s, уже %s. Продолжить: callbus resume %s",
+		said := p.l.Sayf("paused%s since %s, %s ago. To go on: callbus resume %s", "приостановлен%s с %s, уже %s. Продолжить: callbus resume %s",
 			p.by(s.Set.Paused.By), p.when(s.Set.Paused.Since), p.ago(s.Set.Paused.Since), s.Target)
+		if len(s.Adapters) == 0 && !s.AtWork {
+			said += p.l.Say(". Besides, ", ". Кроме того, ") + p.nobody()
+		}
+		return said
 	case Changing:
 		said := p.l.Sayf("its lanes are being changed from %d to %d since %s", "меняется число полос: с %d на %d, началось %s",
 			s.Set.Lanes, s.Set.Change.Lanes, p.when(s.Set.Change.Since))
@@ -101,17 +118,31 @@ func (p printer) state(s stream.Standing) string {
 		}
 		return said
 	case Idle:
-		return p.l.Sayf("nobody works on it: no adapter of this target runs. If it is gone for good: callbus targets forget %s",
-			"с ним никто не работает: ни один его адаптер не запущен. Если получателя больше нет: callbus targets forget %s", s.Target)
+		said := p.nobody()
+		if !p.Deserted {
+			said += p.l.Sayf(". If the target is gone for good: callbus targets forget %s", ". Если получателя больше нет: callbus targets forget %s", s.Target)
+		}
+		return said
 	case Away:
 		a := s.Adapters[0]
-		said := p.l.Say("waits for 1C", "ждёт 1С")
+		said := p.l.Say("takes nothing", "недоступен")
 		if !a.Since.IsZero() {
 			said += p.l.Sayf(" since %s (%s)", " с %s (%s)", p.when(a.Since), p.ago(a.Since))
 		}
 		return said + ": " + reason.In(p.l, a.Why)
 	}
 	return p.l.Say("works", "работает")
+}
+
+// nobody says that no adapter works on a target, and what starts one.
+func (p printer) nobody() string {
+	switch {
+	case p.Stopped:
+		return p.l.Say("Callbus is stopped; this starts it: callbus up --config callbus.yaml", "Callbus остановлен; запустить: callbus up --config callbus.yaml")
+	case p.Deserted:
+		return p.l.Say("no adapter runs: start onec-adapter (or callbus up)", "ни один адаптер не запущен: запустите onec-adapter (или callbus up)")
+	}
+	return p.l.Say("no adapter of this target runs", "ни один адаптер этого получателя не запущен")
 }
 
 func (p printer) by(who string) string {
@@ -134,34 +165,58 @@ func (p printer) queue(s stream.Standing) {
 }
 
 func (p printer) lanes(s stream.Standing) {
-	p.say("  lanes (calls at once): %d (generation %d)", "  полосы (вызовов одновременно): %d (поколение %d)", s.Set.Lanes, s.Set.Generation)
+	said := p.l.Sayf("  calls at once: %d", "  вызовов одновременно: %d", s.Set.Lanes)
+	if p.Details {
+		said += p.l.Sayf(" (lanes of generation %d)", " (полосы поколения %d)", s.Set.Generation)
+	}
+	fmt.Fprintln(p.w, said)
 }
 
 func (p printer) adapter(a stream.Status, s stream.Standing) {
-	var owned []string
-	for lane, owner := range s.Owners {
-		if owner == a.Adapter {
-			owned = append(owned, lane)
-		}
-	}
-	slices.Sort(owned)
-	does := p.l.Sayf("lanes %s", "полосы %s", strings.Join(owned, " "))
-	if len(owned) == 0 { // an adapter owns a lane once it has got an event of it
-		does = p.l.Say("stands by, has no lane so far", "наготове, полос пока нет")
-	}
-	switch a.State {
-	case stream.Away, stream.Starting:
-		if a.Why != "" {
-			does += p.l.Say("; 1C is away: ", "; 1С недоступна: ") + reason.In(p.l, a.Why)
-		}
-	}
+	does := []string{p.does(a, s)}
 	if a.Held > 0 {
-		does += p.l.Sayf("; sessions of 1C: %d", "; сеансов 1С: %d", a.Held)
+		does = append(does, p.l.Sayf("sessions of 1C: %d", "сеансов 1С: %d", a.Held))
 	}
 	if a.Sessions != s.Set.Lanes {
-		does += p.l.Sayf("; its settings say sessions: %d", "; в его настройках sessions: %d", a.Sessions)
+		does = append(does, p.l.Sayf("its settings say sessions: %d", "в его настройках sessions: %d", a.Sessions))
 	}
-	p.say("  adapter %s: %s", "  адаптер %s: %s", a.Adapter, does)
+	if owned := owned(a, s); p.Details && len(owned) > 0 {
+		does = append(does, p.l.Say("lanes ", "полосы ")+strings.Join(owned, " "))
+	}
+	p.say("  adapter %s: %s", "  адаптер %s: %s", a.Adapter, strings.Join(does, "; "))
+}
+
+// does is what an adapter does. It owns a lane once it has got an event of it: right after a start, or a pause, nobody owns any.
+// A reason that the target's own line has told is not told again.
+func (p printer) does(a stream.Status, s stream.Standing) string {
+	switch {
+	case away(a) && of(s) == Away && a.Why == s.Adapters[0].Why:
+		return p.l.Say("tries again by itself", "повторяет попытки сам")
+	case away(a):
+		return p.l.Say("the target takes nothing: ", "получатель недоступен: ") + reason.In(p.l, a.Why)
+	case s.Set.Paused != nil:
+		return p.l.Say("waits for the end of the pause", "ждёт конца паузы")
+	case len(owned(a, s)) > 0:
+		return p.l.Say("works", "работает")
+	case len(s.Owners) > 0:
+		return p.l.Say("stands by", "в резерве")
+	}
+	return p.l.Say("ready", "готов")
+}
+
+func away(a stream.Status) bool {
+	return a.State == stream.Away || a.State == stream.Starting && a.Why != ""
+}
+
+// owned are the lanes that an adapter owns.
+func owned(a stream.Status, s stream.Standing) (lanes []string) {
+	for lane, owner := range s.Owners {
+		if owner == a.Adapter {
+			lanes = append(lanes, lane)
+		}
+	}
+	slices.Sort(lanes)
+	return lanes
 }
 
 // rules tells which events the target gets. Adapters of one target should agree; where they do not, each is told.
@@ -183,7 +238,8 @@ func (p printer) rules(s stream.Standing) {
 }
 
 // store warns of a store that fills, and names who holds it.
-func (p printer) store(all []stream.Standing, store stream.Fullness) {
+func (p printer) store(all []stream.Standing) {
+	store := p.Store
 	if store.Room <= 0 || store.Used < store.Room/100*nearlyFull {
 		return
 	}

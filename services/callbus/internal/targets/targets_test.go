@@ -51,6 +51,16 @@ var cases = map[string][]stream.Standing{
 		s.Adapters, s.AtWork, s.Queue, s.Oldest = s.Adapters[:1], false, 3, before(time.Minute)
 		s.Set.Paused = &stream.Pause{Since: before(2 * time.Hour), By: "oleg@srv1"}
 	})},
+	"ready": {office(func(s *stream.Standing) { s.Adapters, s.Owners = s.Adapters[:1], nil })},
+	"stopped": {
+		office(func(s *stream.Standing) {
+			s.Adapters, s.Owners, s.AtWork, s.Queue, s.Oldest = nil, nil, false, 1, before(time.Minute)
+		}),
+		office(func(s *stream.Standing) {
+			s.Target, s.Adapters, s.Owners, s.AtWork, s.Set.Paused = "crm", nil, nil, false, &stream.Pause{Since: before(2 * time.Hour), By: "oleg@srv1"}
+		}),
+	},
+	"no_adapter": {office(func(s *stream.Standing) { s.Adapters, s.Owners, s.AtWork = nil, nil, false })},
 	"changing_and_idle": {
 		office(func(s *stream.Standing) {
 			s.Adapters, s.Owners, s.Set.Change = nil, nil, &stream.Change{Lanes: 5, Since: before(time.Hour)}
@@ -69,7 +79,7 @@ func TestTargetsAreToldInBothLanguages(t *testing.T) {
 				store.Used = 93
 			}
 			var got bytes.Buffer
-			targets.Print(&got, l, all, store, noon)
+			targets.Print(&got, l, all, targets.Around{Now: noon, Store: store, Stopped: name == "stopped", Deserted: targets.Deserted(all), Details: name == "works"})
 			file := filepath.Join("testdata", name+"."+string(l)+".txt")
 			if *update {
 				if err := os.WriteFile(file, got.Bytes(), 0o644); err != nil {
@@ -90,6 +100,7 @@ func TestTargetsAreToldInBothLanguages(t *testing.T) {
 func TestScriptsGetTheStateInOneWord(t *testing.T) {
 	want := map[string][]targets.State{
 		"works": {targets.Working}, "away": {targets.Away}, "one_of_two_away": {targets.Working}, "paused": {targets.Paused},
+		"ready": {targets.Working}, "stopped": {targets.Idle, targets.Paused}, "no_adapter": {targets.Idle},
 		"changing_and_idle": {targets.Changing, targets.Idle, targets.Working},
 	}
 	for name, all := range cases {
