@@ -8,13 +8,16 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/callbus/callbus/internal/call"
 	"github.com/callbus/callbus/internal/config"
 	"github.com/callbus/callbus/internal/stream"
+	"github.com/callbus/callbus/internal/verdict"
 	"github.com/callbus/callbus/services/callbus/internal/letters"
+	"github.com/callbus/callbus/services/callbus/internal/reason"
 )
 
 // deadLetters is one callbus dead.
@@ -189,22 +192,91 @@ func (d *deadLetters) retry(ctx context.Context, nc *nats.Conn) error {
 		d.lines(all)
 		return nil
 	}
+	var failed error
 	for _, r := range repeats {
-		if err := d.sendAgain(ctx, r); err != nil {
-			return err
+		if failed = errors.Join(failed, d.sendAgain(ctx, r)); ctx.Err() != nil {
+			break
 		}
+	}
+	return failed
+}
+
+// outcomeWithin is how long a retry waits for what becomes of the letters: a 1C that is there answers within seconds.
+const outcomeWithin = 5 * time.Second
+
+func (d *deadLetters) retryEach(ctx context.Context, nc *nats.Conn) error {
+	var sent []stream.DeadLetter
+	for _, number := range d.numbers {
+		letter, err := stream.FindDeadLetter(ctx, nc, number)
+		if err == nil {
+			err = stream.Retry(ctx, nc, number)
+		}
+		if err != nil {
+			return fmt.Errorf("%d: %w", number, d.ofTarget(d.inWords(err)))
+		}
+		sent = append(sent, letter)
+	}
+	ends, err := d.outcomes(ctx, nc, sent)
+	if err != nil {
+		return err
+	}
+	refused := 0
+	for _, letter := range sent {
+		end, known := ends[letter.Number]
+		if known && end.Kind == verdict.Dead {
+			refused++
+		}
+		fmt.Println(d.outcome(letter, end, known))
+	}
+	if refused > 0 {
+		return errors.New(d.tongue.Sayf("refused again: %d of %d; the list: callbus dead list", "снова отвергнуто: %d из %d; список: callbus dead list", refused, len(sent)))
 	}
 	return nil
 }
 
-func (d *deadLetters) retryEach(ctx context.Context, nc *nats.Conn) error {
-	for _, number := range d.numbers {
-		if err := stream.Retry(ctx, nc, number); err != nil {
-			return fmt.Errorf("%d: %w", number, d.ofTarget(d.inWords(err)))
-		}
-		fmt.Println(d.tongue.Sayf("dead letter %d is on its way to 1C again", "событие №%d снова отправлено в 1С", number))
+// outcomes waits for a while for the new endings of letters, by the numbers that these had. Where Callbus is stopped there are none.
+func (d *deadLetters) outcomes(ctx context.Context, nc *nats.Conn, sent []stream.DeadLetter) (map[uint64]stream.Ended, error) {
+	ends := map[uint64]stream.Ended{}
+	if d.stopped {
+		return ends, nil
 	}
-	return nil
+	of := map[[2]string]uint64{} // target and event → number
+	for _, letter := range sent {
+		of[[2]string{letter.Target, letter.Event.ID}] = letter.Number
+	}
+	since, until := time.Now().Add(-time.Minute), time.Now().Add(outcomeWithin) // a minute for what the server's clock is behind
+	for {
+		err := stream.EndingsSince(ctx, nc, since, func(e stream.Ended) {
+			if number := of[[2]string{e.Target, e.Event.ID}]; number > 0 && e.Number > number {
+				ends[number] = e
+			}
+		})
+		if err != nil || len(ends) == len(sent) || time.Now().After(until) {
+			return ends, err
+		}
+		select {
+		case <-ctx.Done():
+			return ends, ctx.Err()
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+// outcome says what became of a letter that was sent again.
+func (d *deadLetters) outcome(letter stream.DeadLetter, end stream.Ended, known bool) string {
+	t := *d.tongue
+	switch {
+	case !known && d.stopped:
+		return t.Sayf("dead letter %d is stored, and goes to target %s when Callbus is started; what becomes of it: callbus trace %s",
+			"событие №%d записано и уйдёт получателю %s, когда Callbus запустят; чем кончится: callbus trace %s", letter.Number, letter.Target, letter.Event.ID)
+	case !known:
+		return t.Sayf("dead letter %d waits for target %s; what becomes of it: callbus trace %s",
+			"событие №%d ждёт получателя %s; чем кончится: callbus trace %s", letter.Number, letter.Target, letter.Event.ID)
+	case end.Kind == verdict.Dead:
+		return t.Sayf("dead letter %d was refused by target %s again, and is number %d now: %s",
+			"событие №%d получатель %s снова отверг, теперь это №%d: %s", letter.Number, letter.Target, end.Number, reason.In(t, end.Why))
+	}
+	return t.Sayf("dead letter %d: target %s took it", "событие №%d получатель %s принял", letter.Number, letter.Target)
 }
 
 // drop removes letters for good, and leaves a line of each behind.

@@ -61,7 +61,9 @@ func (h *hole) fill(ctx context.Context, nc *nats.Conn) error {
 	if h.dryRun || len(r.Events) == 0 {
 		return nil
 	}
-	if err := h.sure(ctx, h.yes, h.tongue.Sayf("Send %d events to %s again?", "Отправить событий: %d, получатель %s?", len(r.Events), r.Target)); err != nil {
+	if err := h.sure(ctx, h.yes, h.tongue.Sayf(
+		"The target sees them as new calls, as if they rang now. Send %d events to %s again?",
+		"Получатель увидит их как новые звонки, будто они идут сейчас. Отправить событий: %d, получатель %s?", len(r.Events), r.Target)); err != nil {
 		return err
 	}
 	err = h.sendAgain(ctx, r)
@@ -133,6 +135,9 @@ func (l *line) sendAgain(ctx context.Context, r stream.Repeat) error {
 	case errors.Is(err, stream.ErrStillRefused):
 		return errors.New(l.tongue.Sayf("1C refuses one after another (%s): the rest is not sent. Mend 1C, then run the same command again",
 			"1С отвергает их одно за другим (%s): остальные не отправлены. Исправьте 1С и повторите ту же команду", reason.In(*l.tongue, p.Why)))
+	case err == nil && p.Dead > 0:
+		return errors.New(l.tongue.Sayf("refused: %d, the last because: %s. The list: callbus dead list",
+			"отвергнуто: %d, последнее потому: %s. Список: callbus dead list", p.Dead, reason.In(*l.tongue, p.Why)))
 	case ctx.Err() != nil:
 		return fmt.Errorf("%w", brokenOff{l.tongue.Say("broken off; what has been sent goes in by itself, and the same command goes on with the rest",
 			"прервано; отправленное будет передано само, остальное отправит та же команда")})
