@@ -5,6 +5,7 @@
 //	go run ./faults -scenario away       a 1C that is away for 60 s: refusing, hanging, answering 503
 //	go run ./faults -scenario kill-up    kill -9 of "callbus up" in the middle of 500 hits
 //	go run ./faults -scenario lanes      2, 4 and 3 lanes under load, adapters and the command killed in the middle
+//	go run ./faults -scenario adapters   three adapters of one target, stopped and started in turn: the gaps of the lanes
 //	go run ./faults -scenario cluster    three NATS servers, one at a time killed, frozen, cut off, unplugged, restarted
 //
 // It ends with a table, and with 1 and the seed where a promise was broken. The same seed makes the same plan of hits,
@@ -37,9 +38,9 @@ type options struct {
 
 func main() {
 	var o options
-	flag.StringVar(&o.scenario, "scenario", "mix", "mix, away, kill-up, lanes or cluster")
+	flag.StringVar(&o.scenario, "scenario", "mix", "mix, away, kill-up, lanes, adapters or cluster")
 	flag.Uint64Var(&o.seed, "seed", 0, "of the plan; 0: another one each time")
-	flag.IntVar(&o.seconds, "seconds", 60, "length of the mix and the cluster; the last part of it is for what is left to deliver")
+	flag.IntVar(&o.seconds, "seconds", 60, "length of mix, adapters and cluster; the last part of it is for what is left to deliver")
 	flag.IntVar(&o.hits, "hits", 2000, "hits of all phones in the mix")
 	flag.IntVar(&o.lines, "lines", 40, "lines in the mix")
 	flag.DurationVar(&o.away, "away", time.Minute, "how long 1C is away in -scenario away")
@@ -53,18 +54,19 @@ func main() {
 }
 
 var scenarios = map[string]func(context.Context, *bench) ([]*outcome, error){
-	"mix":     mix,
-	"away":    away,
-	"kill-up": killUp,
-	"lanes":   lanes,
-	"cluster": cluster,
+	"mix":      mix,
+	"away":     away,
+	"kill-up":  killUp,
+	"lanes":    lanes,
+	"cluster":  cluster,
+	"adapters": rolling,
 }
 
 // run returns 0 where every promise held, 1 where one was broken, and 2 where the harness itself failed.
 func run(o options) int {
 	scenario := scenarios[o.scenario]
 	if scenario == nil {
-		fmt.Fprintf(os.Stderr, "faults: there is no scenario %q; want mix, away, kill-up, lanes or cluster\n", o.scenario)
+		fmt.Fprintf(os.Stderr, "faults: there is no scenario %q; want mix, away, kill-up, lanes, adapters or cluster\n", o.scenario)
 		return 2
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

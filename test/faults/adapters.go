@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/callbus/callbus/services/onec-adapter/onectest"
+	"github.com/callbus/callbus/test/faults/check"
+)
+
+const (
+	adaptersLines = 24
+	adaptersRate  = 20 // hits a second of all lines
+	// cleanGap is what "no gap" is on a busy machine: a call, and a lane that changes hands.
+	cleanGap = 1500 * time.Millisecond
+	// mostGap is how long a lane may stand still where its adapter was killed with a call in hand: until AckWait ends. Without one
+	// it is the pin's 5 s.
+	mostGap = callTimeout + 5*time.Second + cleanGap
+)
+
+// rolling stops and starts three adapters of one target one after another under load: first in order, then by kill -9.
+func rolling(ctx context.Context, b *bench) ([]*outcome, error) {
+	r, err := b.newRoom(ctx, "adapters", 3, sessions, onectest.Options{Latency: latency})
+	if err != nil {
+		return nil, err
+	}
+	length := time.Duration(b.seconds) * time.Second / 2
+	dice := rand.New(rand.NewPCG(b.seed, 500))
+	var plan []planned
+	for i := range adaptersLines {
+		plan = append(plan, planLine(dice, fmt.Sprint(101+i), int(length.Seconds())*adaptersRate/adaptersLines, 0, length)...)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { r.phones.run(ctx, plan, r.begin) })
+	sleep(ctx, 2*time.Second)
+	clean, err := r.roll(ctx, "SIGTERM", time.Now().Add(length*2/5), func(p *program) error { return p.stop(stopLimit) })
+	if err != nil {
+		return nil, err
+	}
+	killed, err := r.roll(ctx, "kill -9", r.begin.Add(length-mostGap), func(p *program) error { p.kill(); return nil })
+	if err != nil {
+		return nil, err
+	}
+	wg.Wait()
+	o, err := r.finish(ctx, time.Minute, check.Rules{Target: target, Sessions: sessions, NoDead: true, AllOK: true})
+	if err != nil {
+		return nil, err
+	}
+	o.gap("clean stops", clean, cleanGap)
+	o.gap("kills", killed, mostGap)
+	return []*outcome{o}, nil
+}
+
+// span is a time in which something was done.
+type span struct{ from, to time.Time }
+
+// roll stops and starts one adapter after another until the time is over, each at least once.
+func (r *room) roll(ctx context.Context, how string, until time.Time, stop func(*program) error) (span, error) {
+	s := span{from: time.Now()}
+	for round := 0; round == 0 || time.Now().Before(until); round++ {
+		for _, p := range r.adapters {
+			r.note("%s of %s", how, p.process())
+			if err := stop(p); err != nil {
+				return s, err
+			}
+			sleep(ctx, 500*time.Millisecond)
+			if err := p.start(); err != nil {
+				return s, err
+			}
+			sleep(ctx, time.Second)
+		}
+	}
+	s.to = time.Now()
+	return s, ctx.Err()
+}
+
+// gap finds the longest time in which a lane had something to do and ended nothing. Longer than most it breaks the run.
+func (o *outcome) gap(what string, when span, most time.Duration) {
+	accepted := map[uint64]time.Time{}
+	for _, e := range o.history.Events {
+		accepted[e.Sequence] = e.Accepted
+	}
+	last := map[string]time.Time{}
+	var longest time.Duration
+	lane := ""
+	for _, e := range o.history.Endings {
+		free := last[e.Lane]
+		if a := accepted[e.Event]; a.After(free) {
+			free = a
+		}
+		last[e.Lane] = e.At
+		if d := e.At.Sub(free); d > longest && e.At.After(when.from) && free.Before(when.to) {
+			longest, lane = d, e.Lane
+		}
+	}
+	o.note("the longest gap of a lane at %s: %d ms (lane %s)", what, longest.Milliseconds(), lane)
+	if longest > most {
+		o.deaths = append(o.deaths, fmt.Sprintf("at %s lane %s stood still for %v, want %v at most", what, lane, longest, most))
+	}
+}
