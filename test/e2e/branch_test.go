@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -21,6 +22,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/callbus/callbus/internal/broker"
 	"github.com/callbus/callbus/internal/call"
 	"github.com/callbus/callbus/internal/stream"
 	"github.com/callbus/callbus/services/onec-adapter/onectest"
@@ -225,6 +227,28 @@ func TestCallbusUpIsABranchToo(t *testing.T) {
 	if diff := cmp.Diff([]string{"b3", "b4"}, sites); diff != "" {
 		t.Errorf("sites at the hub (-want +got):\n%s", diff)
 	}
+}
+
+func TestAnOperatorSeesThatABranchsHubIsAway(t *testing.T) {
+	dir, phones, nats, admin := t.TempDir(), rig.FreeAddr(t), rig.FreeAddr(t), rig.FreeAddr(t)
+	store := []string{"--store", dir, "--store-max", "16MiB", "--http", phones, "--nats-listen", nats, "--admin", admin, "--site", "b2"}
+	p := rig.Start(t, ingestProgram(t), append(store, "--hub", "nats://"+rig.FreeAddr(t))...)
+	p.Says("phones.welcome")
+	rig.Accepted(t, phones, rig.CheckPhone(1, "74951234567", "101"))
+	p.Says("hub.away")
+	ask := func(words ...string) string {
+		out, _ := exec.Command(callbusProgram(t), append(words, "--nats", "nats://"+nats, "--nats-creds", filepath.Join(dir, broker.CredsFile))...).CombinedOutput()
+		return string(out)
+	}
+	rig.Claim(t, "doctor", ask("doctor", "--admin", admin, "--lang", "en"), "The hub takes no calls: NATS is away", "1 wait")
+	rig.Claim(t, "doctor in Russian", ask("doctor", "--admin", admin, "--lang", "ru"), "Центр не принимает звонки: NATS недоступен", "Ждут: 1")
+
+	p.Signal(syscall.SIGTERM)
+	if err := p.Wait(); err != nil {
+		t.Errorf("ingest ended with %v", err)
+	}
+	p = rig.Start(t, ingestProgram(t), store...)
+	p.Says("hub.left")
 }
 
 func TestABranchsKeyStoresCallsAndDoesNothingElse(t *testing.T) {
