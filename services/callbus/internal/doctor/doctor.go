@@ -134,5 +134,9 @@ func Unheard(line call.Line, s Seen, l lang.Lang) []Finding {
 		f.Line, f.MAC = "", mac
 		f.What = l.Sayf("No phone with the MAC %s has ever called", "Телефон с MAC %s ещё ни разу не обращался", mac)
 	}
+	if slices.ContainsFunc(s.Calls, func(e call.Event) bool { return isOf(e, line) }) { // somebody tries the way out before there is a phone
+		f.Level = Note
+		f.What = l.Sayf("Of %s only callbus send has told so far, no phone", "О %s сообщал пока только callbus send, сам телефон ещё не обращался", line)
+	}
 	return []Finding{f}
 }

@@ -579,6 +579,46 @@ func TestALineTellsWhatOneCAnswered(t *testing.T) {
 	}
 }
 
+func TestAnEventThatWasSentAgainIsToldOnce(t *testing.T) {
+	end := func(v verdict.Verdict, minutes int) stream.Ended {
+		e := stream.Ended{Target: "main", Time: now.Add(time.Duration(minutes) * time.Minute)}
+		e.Verdict, e.Answer = v, "ok"
+		return e
+	}
+	at := func(minutes int) string { return now.Add(time.Duration(minutes) * time.Minute).Local().Format("15:04") }
+	for want, told := range map[string]Told{
+		"main: передано ok, повторно " + at(2):                        {Endings: []stream.Ended{end(verdict.Done(), 1), end(verdict.Done(), 2)}},
+		"main: отвергнуто: деление на 0, в " + at(2) + " передано ok": {Endings: []stream.Ended{end(verdict.Never("деление на 0"), 1), end(verdict.Done(), 2)}},
+		"main: отвергнуто: деление на 0, повторно " + at(2) + ", в " + at(3) + " передано ok": {Endings: []stream.Ended{
+			end(verdict.Never("деление на 0"), 1), end(verdict.Never("деление на 0"), 2), end(verdict.Done(), 3)}},
+	} {
+		if got := told.answer(lang.Russian); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}
+
+func TestALineThatOnlyCallbusSendHasTriedIsNoFault(t *testing.T) {
+	s := well()
+	s.Phones = nil
+	s.Calls = []call.Event{{Type: call.Incoming, Line: "101", Time: now, Phone: call.Phone{Model: call.Trial}}}
+	found := Unheard("101", s, lang.Russian)
+	if len(found) != 1 || !Healthy(found) || !strings.Contains(found[0].What, "только callbus send") {
+		t.Errorf("got %+v, want a note", found)
+	}
+	if found := Unheard("102", s, lang.Russian); Healthy(found) {
+		t.Errorf("102: got %+v, want a fault", found)
+	}
+}
+
+func TestWhoHasMendedARefusalIsToldHowToSeeIt(t *testing.T) {
+	s := well()
+	s.Rejected = []stream.Rejection{{Time: ago(time.Hour), Status: http.StatusForbidden, Reason: "wrong token", Addr: "192.168.10.10"}}
+	if got := Examine(s, lang.Russian); len(got) == 0 || !strings.Contains(got[0].Do, "callbus doctor --since 10m") {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestTheAdminPortIsRead(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {

@@ -46,6 +46,9 @@ func (x exam) door() (all []Finding) {
 		f := x.refused(k, hits[k][len(hits[k])-1], len(hits[k]))
 		if since := x.mended(k, hits[k]); !since.IsZero() {
 			f = x.past(f, since)
+		} else {
+			f.Do = and(f.Do, x.Say("Mended already? callbus doctor --since 10m looks at the last minutes only",
+				"Уже исправили? callbus doctor --since 10m смотрит только последние минуты"))
 		}
 		g := group{f.ID, f.Level} // what is mended takes no room from what is not
 		if named[g]++; named[g] <= mostRefused {

@@ -60,18 +60,29 @@ func PrintLine(w io.Writer, line call.Line, told []Told, l lang.Lang) {
 	}
 }
 
-// answer is how the event ended at each target.
+// answer is how the event ended at each target; of one that was sent again how it ended last, and when.
 func (t Told) answer(l lang.Lang) string {
+	if len(t.Endings) == 0 {
+		return l.Say("not delivered yet", "ещё не передано")
+	}
 	var words []string
+	at := map[string]int{} // target → its word
 	for _, e := range t.Endings {
 		what := e.Answer
 		if e.Kind != verdict.Delivered {
 			what = reason.In(l, e.Why)
 		}
-		words = append(words, strings.TrimSpace(e.Target+": "+kind(e.Kind, l)+" "+what))
-	}
-	if words == nil {
-		return l.Say("not delivered yet", "ещё не передано")
+		said := strings.TrimSpace(kind(e.Kind, l) + " " + what)
+		i, again := at[e.Target]
+		switch {
+		case !again:
+			at[e.Target] = len(words)
+			words = append(words, e.Target+": "+said)
+		case strings.HasSuffix(words[i], ": "+said):
+			words[i] += l.Say(", again ", ", повторно ") + e.Time.Local().Format("15:04")
+		default:
+			words[i] += l.Sayf(", at %s %s", ", в %s %s", e.Time.Local().Format("15:04"), said)
+		}
 	}
 	return strings.Join(words, "; ")
 }
@@ -86,4 +97,12 @@ func kind(k verdict.Kind, l lang.Lang) string {
 		return l.Say("refused:", "отвергнуто:")
 	}
 	return k.String()
+}
+
+// and puts one sentence behind another.
+func and(first, second string) string {
+	if strings.HasSuffix(first, "?") {
+		return first + " " + second
+	}
+	return first + ". " + second
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/callbus/callbus/internal/stream"
 	"github.com/callbus/callbus/services/callbus/internal/reason"
+	"github.com/callbus/callbus/services/callbus/internal/remedy"
 )
 
 // waitsLong is how long an event may wait while 1C is there: five tries of ten seconds take one.
@@ -43,7 +44,7 @@ func (x exam) targets() (all []Finding) {
 			continue // 1C away says it already
 		}
 		f := Finding{ID: "waiting", Level: Fault, Target: p.Target,
-			What: x.Sayf("Events wait for 1C (target %s): the oldest for %s, %d behind it", "События ждут 1С (получатель %s): самое старое — %s, за ним ещё %d",
+			What: x.Sayf("Events wait for target %s: the oldest for %s, %d behind it", "События ждут получателя %s: самое старое — %s, за ним ещё %d",
 				p.Target, x.span(x.Now.Sub(p.Oldest)), p.Waiting-1),
 			Do: x.Say("See call.later and lane.stopped in the log of the adapter: they say what it tries, and why it fails",
 				"Смотрите в журнале адаптера строки call.later и lane.stopped: в них сказано, что он пробует и почему не выходит")}
@@ -65,7 +66,7 @@ const changesLong = 6 * time.Minute
 func (x exam) paused(p stream.Progress) Finding {
 	return Finding{ID: "target-paused", Level: Warning, Target: p.Target,
 		What: x.Sayf("Target %s is paused since %s, %s ago. Its events wait in the store: %d", "Получатель %s приостановлен с %s, уже %s. Его события ждут в хранилище: %d",
-			p.Target, p.Paused.Since.Local().Format("02.01.2006 15:04"), x.span(x.Now.Sub(p.Paused.Since)), p.Waiting),
+			p.Target, day(p.Paused.Since), x.span(x.Now.Sub(p.Paused.Since)), p.Waiting),
 		Do: x.Sayf("To go on: callbus resume %s", "Продолжить: callbus resume %s", p.Target)}
 }
 
@@ -79,8 +80,8 @@ func (x exam) unchanged(p stream.Progress) Finding {
 // away tells of a target that takes nothing. What becomes of its calls is said only where the store could be looked at.
 func (x exam) away(target, why string) Finding {
 	f := Finding{ID: "onec-away", Level: Fault, Target: target,
-		What: x.Sayf("1C (target %s) takes no calls: %s", "1С (получатель %s) не принимает звонки: %s", target, reason.In(x.Lang, why)),
-		Do:   x.cure(why)}
+		What: x.Sayf("Calls do not get through to target %s: %s", "Звонки не доходят до получателя %s: %s", target, reason.In(x.Lang, why)),
+		Do:   and(remedy.For(x.Lang, why), x.Say("A change of the settings wants a restart of Callbus", "После правки настроек перезапустите Callbus"))}
 	if x.NATSAway || x.NoCalls {
 		return f
 	}
@@ -107,10 +108,10 @@ func (x exam) dead() (all []Finding) {
 	}
 	for _, target := range slices.Sorted(maps.Keys(count)) {
 		f := Finding{ID: "dead-letters", Level: Fault, Target: target,
-			What: x.Sayf("1C (target %s) refused %d events, the last %s ago: %s", "1С (получатель %s) отвергла событий: %d, последнее %s назад: %s",
+			What: x.Sayf("Target %s refused %d events, the last %s ago: %s", "Получатель %s отверг событий: %d, последнее %s назад: %s",
 				target, count[target], x.span(x.Now.Sub(last[target].Time)), reason.In(x.Lang, last[target].Why)),
-			Do: x.Say("callbus dead list shows them. Mend 1C, then callbus dead retry N sends one again",
-				"Список: callbus dead list. Исправьте 1С, затем отправьте заново: callbus dead retry N")}
+			Do: x.Say("callbus dead list shows them. Mend the cause, then callbus dead retry N sends one again",
+				"Список: callbus dead list. Устраните причину, затем отправьте заново: callbus dead retry N")}
 		if last[target].Time.Before(x.Since) {
 			f.Level = Note
 		}

@@ -3,13 +3,18 @@
 package remedy
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/callbus/callbus/services/callbus/internal/lang"
 )
 
+// asked is what the adapter puts before a reason where it has read the description of the service.
+var asked = regexp.MustCompile(`^read \S+: `)
+
 // For is what to do about a reason.
 func For(l lang.Lang, why string) string {
+	why = asked.ReplaceAllString(why, "")
 	for _, r := range remedies {
 		for _, phrase := range r.says {
 			if strings.HasPrefix(why, phrase) {
@@ -64,8 +69,8 @@ var remedies = []struct {
 		En: "Publish the web service, or correct its name in the URL (…/BASE/ws/NAME.1cws). In an extension: publishExtensionsByDefault in default.vrd",
 		Ru: "Опубликуйте веб-сервис или исправьте его имя в адресе (…/БАЗА/ws/ИМЯ.1cws). Если он в расширении: publishExtensionsByDefault в default.vrd"}},
 	{[]string{"1C does not accept"}, lang.Text{
-		En: "Correct the user, or the password in its file (UTF-8, one line). May the user log in with a password of 1C's own?",
-		Ru: "Исправьте пользователя или пароль в его файле (UTF-8, одна строка). Включён ли у пользователя вход по паролю 1С?"}},
+		En: "Correct the user, or the password in its file (UTF-8, one line): a running Callbus tries a changed password at once. May the user log in with a password of 1C's own?",
+		Ru: "Исправьте пользователя или пароль в его файле (UTF-8, одна строка): работающий Callbus сам попробует новый пароль сразу. Включён ли у пользователя вход по паролю 1С?"}},
 	{[]string{"1C or its web server refuses"}, lang.Text{
 		En: "Give the user the right to use web services; does the web server let this machine's address in?",
 		Ru: "Дайте пользователю право на веб-сервисы; пускает ли веб-сервер адрес этой машины?"}},
@@ -87,8 +92,8 @@ var remedies = []struct {
 		En: "Say in a targets file (--targets) what goes into which parameter; this one is a beginning:",
 		Ru: "Опишите в файле targets (--targets), что передавать в какой параметр; вот заготовка:"}},
 	{[]string{"the description of the service"}, lang.Text{
-		En: "This is no web service of 1C, or one in a style that Callbus does not speak: is the URL right?",
-		Ru: "Это не веб-сервис 1С или сервис в незнакомом Callbus стиле: верен ли адрес?"}},
+		En: "This is no web service of 1C, or one whose operation or parameters Callbus does not know: is the URL right? callbus init asks what goes where",
+		Ru: "Это не веб-сервис 1С, или его операция либо параметры Callbus незнакомы: верен ли адрес? Что куда передавать, спросит callbus init"}},
 	{[]string{"1C refused", "1C failed"}, lang.Text{
 		En: "The code of 1C says this: its author mends it at the module and the line that the text names; 1C's log of events has more",
 		Ru: "Это ответил код 1С: его автор найдёт ошибку по модулю и строке из текста; подробности в журнале регистрации 1С"}},

@@ -49,3 +49,10 @@ func TestTheWordsOf1CDecideNothing(t *testing.T) {
 		t.Errorf("an unknown reason: got %q", got)
 	}
 }
+
+func TestWhereTheDescriptionWasReadIsNoPartOfTheReason(t *testing.T) {
+	const why = "1C does not accept the user or the password (HTTP 401, HTML page)"
+	if got := For(lang.English, "read http://1c.example.org/ws?wsdl: "+why); got != For(lang.English, why) || !strings.Contains(got, "password in its file") {
+		t.Errorf("got %q", got)
+	}
+}
