@@ -3,13 +3,18 @@
 package reason
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/callbus/callbus/services/callbus/internal/lang"
 )
 
+// dialled is what Go says of a connection that was not made: only the address is of use, the rest stands in our own words before it.
+var dialled = regexp.MustCompile(`(nobody listens at this address|the server cannot be reached|no answer in time): (?:(?:Get|Post|Put|Patch) "[^"]*": )?dial tcp ([^ ]+:\d+): .*$`)
+
 // In is a reason of the adapter's in a language.
 func In(l lang.Lang, why string) string {
+	why = dialled.ReplaceAllString(why, "$1 ($2)")
 	if l != lang.Russian {
 		return why
 	}

@@ -35,3 +35,17 @@ func TestTheWordsOf1CStayAsTheyAre(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+func TestOfAConnectionThatWasNotMadeTheAddressIsTold(t *testing.T) {
+	for why, want := range map[string]string{
+		"nobody listens at this address: dial tcp 127.0.0.1:8081: connect: connection refused":                                                                            "по этому адресу никто не отвечает (127.0.0.1:8081)",
+		"read http://127.0.0.1:8081/ws?wsdl: nobody listens at this address: Get \"http://127.0.0.1:8081/ws?wsdl\": dial tcp 127.0.0.1:8081: connect: connection refused": "чтение http://127.0.0.1:8081/ws?wsdl: по этому адресу никто не отвечает (127.0.0.1:8081)",
+		"the server cannot be reached: dial tcp [2001:db8::1]:80: connect: network is unreachable":                                                                        "сервер недоступен ([2001:db8::1]:80)",
+		"the name of the server cannot be found: dial tcp: lookup srv1c: no such host":                                                                                    "имя сервера не найдено: dial tcp: lookup srv1c: no such host",
+		"1C refused: dial tcp 127.0.0.1:1: connect: connection refused (HTTP 500, SOAP Fault)":                                                                            "1С отказала: dial tcp 127.0.0.1:1: connect: connection refused (HTTP 500, ошибка SOAP)",
+	} {
+		if got := In(lang.Russian, why); got != want {
+			t.Errorf("got  %q\nwant %q", got, want)
+		}
+	}
+}
