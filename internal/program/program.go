@@ -26,6 +26,8 @@ type Program struct {
 
 	// Wrong puts what is wrong with the arguments into the user's words; nil: they stay as they are.
 	Wrong func(error) string
+	// Failed does so with what ends a run; nil: it stays as it is.
+	Failed func(error) string
 	// Log is where the log and errors go; nil: standard error.
 	Log io.Writer
 	// Context ends where something else than a signal stops the program; nil: nothing does.
@@ -54,7 +56,7 @@ func (p Program) Main(args []string) int {
 	ctx, stop := lifecycle.Signals(p.Context)
 	defer stop()
 	if err := p.Run(ctx, telemetry.New(p.Log, log)); err != nil {
-		fmt.Fprintf(p.Log, "%s: %v\n", p.Name, err)
+		fmt.Fprintf(p.Log, "%s: %s\n", p.Name, p.Failed(err))
 		return 1
 	}
 	return 0
@@ -66,6 +68,9 @@ func (p *Program) defaults() {
 	}
 	if p.Wrong == nil {
 		p.Wrong = error.Error
+	}
+	if p.Failed == nil {
+		p.Failed = error.Error
 	}
 	if p.Context == nil {
 		p.Context = context.Background()

@@ -30,6 +30,7 @@ func (o *office) stopStandin(context.Context) error  { return o.standin.Close() 
 
 // welcome says where phones are to call, and in the demo plays a call through.
 func (o *office) welcome(context.Context) error {
+	o.started.Store(true)
 	fmt.Print(urlsToPaste(*o.tongue, o.phones, o.ingest.Access.AsksForTokens(), o.demo))
 	if !o.demo {
 		return nil

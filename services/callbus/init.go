@@ -67,10 +67,13 @@ func (f *first) flags(fs *flag.FlagSet) {
 }
 
 func (f *first) fail(code int, err error) int {
-	if errors.Is(err, context.Canceled) {
-		err = setup.ErrStopped
+	if errors.Is(err, context.Canceled) || errors.Is(err, setup.ErrStopped) {
+		err = errors.New(f.tongue.Say(setup.ErrStopped.Error(), "прервано; ничего не записано"))
 	}
-	fmt.Fprintf(os.Stderr, "callbus init: %v\n", err)
+	if errors.Is(err, setup.ErrNoAnswer) {
+		err = errors.New(f.tongue.Say(setup.ErrNoAnswer.Error(), "спросить некого: укажите ответы флагами и --yes"))
+	}
+	fmt.Fprintf(os.Stderr, "callbus init: %s\n", f.tongue.Wrong(err))
 	return code
 }
 
@@ -117,8 +120,10 @@ func (f *first) next() error {
 	}
 	fmt.Printf("\n%s\n\n  %s%s service install --config %s\n", say("Or for good, so that it starts with this machine:",
 		"Или службой, чтобы запускался вместе с машиной:"), sudo, callbus, file)
+	fmt.Printf("\n%s\n\n  %s send incoming --line 101 --remote 74951234567 --config %s\n", say("Once it runs, a call without a phone:",
+		"Когда запущен, пробный звонок без телефона:"), callbus, file)
 	fmt.Println(intoPhones(*f.tongue, reach(f.HTTP)))
-	fmt.Printf("%s\n\n  %s trace 101 --data %s\n", say("After the first call, what became of it:", "После первого звонка — что с ним стало:"), callbus, paste(f.Data))
+	fmt.Printf("%s\n\n  %s trace 101 --config %s\n", say("After the first call, what became of it:", "После первого звонка — что с ним стало:"), callbus, file)
 	return nil
 }
 

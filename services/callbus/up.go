@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -33,10 +34,12 @@ type office struct {
 	admin      string
 	natsListen string
 	demo       bool
+	fs         *flag.FlagSet
 	tongue     *lang.Lang // of what is printed for the operator; the log is English
 	ingest     ingest.Options
 	adapter    onecadapter.Options
 
+	started atomic.Bool // all of it, once
 	log     zerolog.Logger
 	group   *lifecycle.Group
 	broker  *broker.Broker
@@ -48,6 +51,7 @@ func up(args []string) int {
 	var o office
 	p := program.Program{Name: "callbus up", Version: Version, Env: "CALLBUS", Flags: o.flags, Run: o.run}
 	p.Wrong = func(err error) string { return o.tongue.Wrong(err) }
+	p.Failed = o.failure
 	if managed() {
 		return underManager(p, args)
 	}
@@ -55,7 +59,7 @@ func up(args []string) int {
 }
 
 func (o *office) flags(fs *flag.FlagSet) {
-	o.tongue = lang.Flag(fs)
+	o.fs, o.tongue = fs, lang.Flag(fs)
 	fs.StringVar(&o.data, "data", "./data", "folder for everything that is kept")
 	fs.StringVar(&o.admin, "admin", "127.0.0.1:9080", "address of the probes and metrics (/livez /readyz /metrics); empty: none")
 	fs.StringVar(&o.natsListen, "nats-listen", "127.0.0.1:4222",
@@ -76,6 +80,7 @@ func (o *office) fileFlags() *flag.FlagSet {
 // run is a long straight line: the order of starting. It stops in reverse (docs/adr/0005): phones are answered first,
 // then the calls of 1C are finished, and the store closes last.
 func (o *office) run(ctx context.Context, log zerolog.Logger) error {
+	log = log.Hook(zerolog.HookFunc(o.saidOnce))
 	o.log = log
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -135,6 +140,18 @@ func (o *office) startBroker(context.Context) (err error) {
 		dir = demoFolder(o.data)
 	}
 	o.broker, err = broker.Start(broker.Options{Dir: dir, Listen: listen, Room: int64(o.ingest.StoreMax), Log: o.log})
+	if err != nil && listen != "" && !errors.Is(err, broker.ErrLocked) {
+		err = errors.Join(err, tryListening(listen))
+	}
+	return err
+}
+
+// tryListening finds out whether the address is what is wrong: the NATS server only says so.
+func tryListening(addr string) error {
+	l, err := net.Listen("tcp", addr)
+	if err == nil {
+		err = l.Close()
+	}
 	return err
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"sync/atomic"
@@ -201,7 +202,7 @@ func (s *service) disconnect(context.Context) error {
 func (s *service) openFront(context.Context) error {
 	l, err := net.Listen("tcp", s.HTTP)
 	if err != nil {
-		return fmt.Errorf("listen for phones: %w (taken by another program, the web server of 1C say? Choose another port with --http, and in the phones)", err)
+		return fmt.Errorf("listen for phones: %w%s", err, hint(err))
 	}
 	if s.https, err = s.listenHTTPS(); err != nil {
 		_ = l.Close()
@@ -220,6 +221,18 @@ func (s *service) openFront(context.Context) error {
 		s.Ready(l.Addr())
 	}
 	return nil
+}
+
+// hint says what to do about an address that cannot be listened on.
+func hint(err error) string {
+	var written *net.AddrError
+	switch {
+	case errors.As(err, &written):
+		return " (want :8080, or 192.168.1.5:8080)"
+	case errors.Is(err, fs.ErrPermission):
+		return ""
+	}
+	return " (taken by another program, the web server of 1C say? Choose another port with --http, and in the phones)"
 }
 
 func (s *service) closeFront(ctx context.Context) error {

@@ -46,28 +46,49 @@ func (l Lang) usage(w io.Writer, fs *flag.FlagSet) {
 		said.Lookup(f.Name).DefValue = f.DefValue
 	})
 	said.PrintDefaults()
-	text := b.String()
-	if l == Russian {
-		text = inRussian(text)
-	}
-	io.WriteString(w, l.Say("Flags:\n", "Флаги:\n")+text) //nolint:errcheck // there is nobody to tell
+	io.WriteString(w, l.Say("Flags:\n", "Флаги:\n")+l.typed(fs, b.String())) //nolint:errcheck // there is nobody to tell
 }
 
 // kinds are the words of the flag package for what a flag takes.
 var kinds = map[string]string{"string": "ТЕКСТ", "value": "ЗНАЧЕНИЕ", "int": "ЧИСЛО", "uint": "ЧИСЛО", "duration": "ВРЕМЯ"}
 
-var flagLine = regexp.MustCompile(`(?m)^(  -[a-z0-9-]+) ([a-z]+)$`)
+// things are what texts may be, by the beginning of what a flag is for.
+var things = []struct {
+	begins *regexp.Regexp
+	kind   Text
+}{
+	{regexp.MustCompile(`^(add: |the |CSV |YAML )?file\b`), Text{"FILE", "ФАЙЛ"}},
+	{regexp.MustCompile(`^folder\b`), Text{"FOLDER", "ПАПКА"}},
+	{regexp.MustCompile(`^(address|URL|where phones)\b`), Text{"ADDRESS", "АДРЕС"}},
+}
 
-// inRussian puts the flag package's own words into Russian.
-func inRussian(usage string) string {
+var flagLine = regexp.MustCompile(`(?m)^  -([a-z0-9-]+)(?: (\S+))?$`)
+
+// typed writes the flags as they are given, --name THING, and puts the flag package's own words into the language.
+func (l Lang) typed(fs *flag.FlagSet, usage string) string {
 	usage = flagLine.ReplaceAllStringFunc(usage, func(line string) string {
 		m := flagLine.FindStringSubmatch(line)
-		if kind, ok := kinds[m[2]]; ok {
-			return m[1] + " " + kind
+		hyphens := "--"
+		if len(m[1]) == 1 {
+			hyphens = "-"
 		}
-		return line
+		return strings.TrimRight("  "+hyphens+m[1]+" "+l.kind(fs.Lookup(m[1]), m[2]), " ")
 	})
-	return strings.ReplaceAll(usage, "(default ", "(по умолчанию ")
+	return strings.ReplaceAll(usage, "(default ", l.Say("(default ", "(по умолчанию "))
+}
+
+// kind is what a flag takes; the flag package has a word for it, or the flag has one of its own.
+func (l Lang) kind(f *flag.Flag, word string) string {
+	ru, known := kinds[word]
+	for _, t := range things {
+		if known && t.begins.MatchString(f.Usage) {
+			return l.Of(t.kind)
+		}
+	}
+	if known {
+		return l.Say(word, ru)
+	}
+	return word
 }
 
 // Help is what a flag is for.
@@ -76,37 +97,4 @@ func (l Lang) Help(usage string) string {
 		return l.Say(usage, ru)
 	}
 	return usage
-}
-
-// Wrong says what is wrong with a command's flags or file.
-func (l Lang) Wrong(err error) string {
-	if l != Russian {
-		return err.Error()
-	}
-	text := err.Error()
-	for _, m := range mistakes {
-		text = m.en.ReplaceAllString(text, m.ru)
-	}
-	return text
-}
-
-// mistakes are the words of the flag package and of ours for what cannot be read.
-var mistakes = []struct {
-	en *regexp.Regexp
-	ru string
-}{
-	{regexp.MustCompile(`^flag provided but not defined: `), "нет такого флага: "},
-	{regexp.MustCompile(`^flag needs an argument: (\S+)$`), "после флага $1 нужно значение"},
-	{regexp.MustCompile(`^bad flag syntax: `), "флаг написан неправильно: "},
-	{regexp.MustCompile(`^invalid (?:boolean )?value (".*?") for (?:flag )?(-\S+):`), "значение $1 флага $2 не подходит:"},
-	{regexp.MustCompile(`^unexpected argument: `), "лишнее слово: "},
-	{regexp.MustCompile(`: parse error$`), ": не удалось прочитать"},
-	{regexp.MustCompile(`value out of range$`), "число слишком велико"},
-	{regexp.MustCompile(`\bwant ru or en$`), "нужно ru или en"},
-	{regexp.MustCompile(`\bwant a time such as `), "нужно время, например "},
-	{regexp.MustCompile(`90m, 24h or 7d$`), "90m, 24h или 7d"},
-	{regexp.MustCompile(`\bwant a point in time such as 3h or 7d \(ago\), 03:00 \(today\) or `), "нужен момент времени, например 3h или 7d (назад), 03:00 (сегодня) или "},
-	{regexp.MustCompile(`\bunknown setting (".*?"); known are `), "неизвестная настройка $1; есть такие: "},
-	{regexp.MustCompile(`\bline (\d+): `), "строка $1: "},
-	{regexp.MustCompile(`(\S+) is given twice$`), "$1 задано дважды"},
 }

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/callbus/callbus/services/callbus/internal/lang"
 )
 
 // http asks where phones call, and looks whether that place is free.
@@ -51,26 +53,54 @@ func (s *Setup) free(ctx context.Context, addr string) error {
 		return nil // below 1024: not for this user, but for the service
 	}
 	who, there := whoListens(ctx, addr)
-	switch {
-	case who == ours:
-		fmt.Fprintln(s.Out, s.Sayf("  port %s: a Callbus listens there already; stop it before you start this one", "  порт %s уже занят другим Callbus: остановите его, прежде чем запускать этот", port))
+	if who == ours {
+		fmt.Fprintln(s.Out, "  "+occupied(s.Lang, addr, who))
 		return nil
-	case who != "":
-		return errors.New(s.Sayf("port %s is taken: %s answers there. Choose another%s", "порт %s занят: там отвечает %s. Выберите другой%s", port, who, s.another(addr)))
-	case there:
-		return errors.New(s.Sayf("port %s is taken; by whom, says: %s. Choose another%s", "порт %s занят; кем, покажет команда: %s. Выберите другой%s", port, looking(port), s.another(addr)))
 	}
-	return errors.New(s.Sayf("%s: nobody can listen there: %v", "%s: слушать этот адрес нельзя: %v", addr, err))
+	if there {
+		return errors.New(occupied(s.Lang, addr, who))
+	}
+	return errors.New(nobody(s.Lang, addr, err))
+}
+
+// Taken says why an address cannot be listened on, err being what came of the try, and what to do.
+func Taken(ctx context.Context, l lang.Lang, addr string, err error) string {
+	host, _, _ := net.SplitHostPort(addr)
+	if free, no := net.Listen("tcp", net.JoinHostPort(host, "0")); no != nil {
+		return l.Sayf("%s: this machine has no such address", "%s: у этой машины нет такого адреса", addr)
+	} else if no = free.Close(); no != nil {
+		return nobody(l, addr, no)
+	}
+	if who, there := whoListens(ctx, addr); there {
+		return occupied(l, addr, who)
+	}
+	return nobody(l, addr, err)
+}
+
+// occupied is what is said of a port where somebody listens.
+func occupied(l lang.Lang, addr, who string) string {
+	_, port, _ := net.SplitHostPort(addr)
+	switch who {
+	case ours:
+		return l.Sayf("port %s: a Callbus listens there already; stop it before you start this one", "порт %s уже занят другим Callbus: остановите его, прежде чем запускать этот", port)
+	case "":
+		return l.Sayf("port %s is taken; by whom, says: %s. Choose another%s", "порт %s занят; кем, покажет команда: %s. Выберите другой%s", port, looking(port), another(l, addr))
+	}
+	return l.Sayf("port %s is taken: %s answers there. Choose another%s", "порт %s занят: там отвечает %s. Выберите другой%s", port, who, another(l, addr))
+}
+
+func nobody(l lang.Lang, addr string, err error) string {
+	return l.Sayf("%s: nobody can listen there: %v", "%s: слушать этот адрес нельзя: %v", addr, err)
 }
 
 // another names a port nearby that is free.
-func (s *Setup) another(addr string) string {
+func another(l lang.Lang, addr string) string {
 	host, port, _ := net.SplitHostPort(addr)
 	number, _ := strconv.Atoi(port)
 	for next := number + 10; next <= number+50; next += 10 {
-		if l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(next))); err == nil {
-			_ = l.Close()
-			return s.Sayf(", %d say", ", например %d", next)
+		if free, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(next))); err == nil {
+			_ = free.Close()
+			return l.Sayf(", %d say", ", например %d", next)
 		}
 	}
 	return ""
