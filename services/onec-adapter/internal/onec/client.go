@@ -31,8 +31,7 @@ type Client struct {
 	address address
 	mapping *mapping.Mapping
 	hook    *webhook.Hook // nil: SOAP
-	calls   *transport.Client
-	reads   *transport.Client // of its own connections: a question about 1C must not wait behind hanging calls
+	http    *transport.Client
 	room    *room
 	denial  denial
 
@@ -56,9 +55,7 @@ func New(config Config) (*Client, error) {
 		return nil, err
 	}
 	options := transport.Options{User: config.User, Password: config.Password, Bearer: config.Bearer, Dial: config.Dial}
-	c := &Client{config: config, address: address, mapping: words, hook: hook, reads: transport.New(options)}
-	options.MaxConns = config.Sessions
-	c.calls = transport.New(options)
+	c := &Client{config: config, address: address, mapping: words, hook: hook, http: transport.New(options)}
 	c.room = newRoom(c.config, c.finish)
 	return c, nil
 }
@@ -66,8 +63,7 @@ func New(config Config) (*Client, error) {
 // Close ends the sessions that are kept, which may take three seconds, and drops idle connections. Calls under way go on.
 func (c *Client) Close() {
 	c.room.close()
-	c.calls.Close()
-	c.reads.Close()
+	c.http.Close()
 }
 
 // Describe reads the WSDL anew and works out the plan; a plan that works replaces the one in use. The error is a
@@ -173,7 +169,7 @@ func (c *Client) look(ctx context.Context, header http.Header) (transport.Reply,
 	if denied := c.denial.of(password); denied != nil {
 		return transport.Reply{}, denied
 	}
-	reply, err := c.reads.Do(ctx, transport.Request{Method: http.MethodGet, URL: c.address.wsdl, Header: header, Limit: soap.MaxWSDL})
+	reply, err := c.http.Do(ctx, transport.Request{Method: http.MethodGet, URL: c.address.wsdl, Header: header, Limit: soap.MaxWSDL})
 	if err != nil {
 		return reply, c.failure(evidence{cause: causeOf(err), reading: true, err: err})
 	}

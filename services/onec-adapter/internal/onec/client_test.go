@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
@@ -390,7 +389,7 @@ func TestAliveTellsAWorking1CFromOthers(t *testing.T) {
 
 // Alive decides about a call that hangs; it must not wait behind it.
 func TestAliveDoesNotWaitBehindHangingCalls(t *testing.T) {
-	server, client := start(t, onectest.Options{}, func(c *onec.Config) { c.Sessions = 1 })
+	server, client := start(t, onectest.Options{}, nil)
 	if _, err := client.Describe(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -419,22 +418,6 @@ func TestAliveDoesNotWaitBehindHangingCalls(t *testing.T) {
 		default:
 			server.Release() // it may not have begun to wait when the first release came
 		}
-	}
-}
-
-func TestNeverMoreCallsAtOnceThanSessions(t *testing.T) {
-	server, client := start(t, onectest.Options{Latency: func() time.Duration { return 2 * time.Millisecond }}, func(c *onec.Config) { c.Sessions = 2 })
-	var lanes sync.WaitGroup
-	for range 20 {
-		lanes.Go(func() {
-			if _, err := client.Call(t.Context(), ring()); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	lanes.Wait()
-	if n := len(server.MaxConcurrent()); n > 2 {
-		t.Errorf("%d calls at once, want at most 2", n)
 	}
 }
 

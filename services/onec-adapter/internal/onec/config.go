@@ -42,8 +42,6 @@ type Config struct {
 	SOAP12 bool
 	// Timeout of one call, DefaultTimeout if 0.
 	Timeout time.Duration
-	// Sessions is the most calls at once, 0 for no limit. The lanes keep it anyway; this keeps it against mistakes.
-	Sessions int
 	// Parameters says where the service's parameters come from, by name: a field of the event ("event", "remote|ru8"), or a
 	// constant after an equals sign ("=office"). It comes before what the client finds out by itself.
 	Parameters map[string]string

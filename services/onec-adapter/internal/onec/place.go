@@ -81,7 +81,7 @@ func (p *Place) try(ctx context.Context, m message) (text string, failure *Failu
 		return "", denied
 	}
 	m.Request.Header = p.header(m.Request.Header)
-	reply, err := c.calls.Do(ctx, m.Request)
+	reply, err := c.http.Do(ctx, m.Request)
 	if err != nil {
 		failure = c.failure(evidence{cause: causeOf(err), err: err})
 		if failure.unsure {
@@ -165,7 +165,7 @@ func (c *Client) finish(cookie string) {
 	ctx, cancel := context.WithTimeout(context.Background(), aliveTimeout)
 	defer cancel()
 	header := http.Header{"Cookie": {sessionCookie + "=" + cookie}, sessionHeader: {"finish"}}
-	_, _ = c.reads.Do(ctx, transport.Request{Method: http.MethodGet, URL: c.address.wsdl, Header: header, Limit: soap.MaxWSDL})
+	_, _ = c.http.Do(ctx, transport.Request{Method: http.MethodGet, URL: c.address.wsdl, Header: header, Limit: soap.MaxWSDL})
 }
 
 // Sessions are how many sessions of 1C are held now, and how many were started.

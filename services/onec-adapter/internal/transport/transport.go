@@ -35,8 +35,6 @@ type Options struct {
 	Password func() string
 	// Bearer is a token that goes in place of user and password, asked for likewise. Nil: none.
 	Bearer func() string
-	// MaxConns is the most connections at once to the host; 0 means no limit.
-	MaxConns int
 	// Dial connects; nil is TCP.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
@@ -82,7 +80,6 @@ func New(o Options) *Client {
 			DialContext:            counted(o.Dial),
 			TLSHandshakeTimeout:    tlsTimeout,
 			IdleConnTimeout:        idleTimeout,
-			MaxConnsPerHost:        o.MaxConns,
 			MaxIdleConnsPerHost:    maxIdle,
 			MaxResponseHeaderBytes: 64 << 10,
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},

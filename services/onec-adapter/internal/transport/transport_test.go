@@ -59,7 +59,7 @@ func TestConnectionsAreKept(t *testing.T) {
 	}
 	server.Start()
 	t.Cleanup(server.Close)
-	c := New(Options{MaxConns: 1})
+	c := New(Options{})
 	for range 5 {
 		if _, err := post(t, c, server.URL); err != nil {
 			t.Fatal(err)
