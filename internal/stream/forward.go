@@ -149,7 +149,7 @@ func (s *session) forward(stop context.Context, cancel context.CancelFunc) error
 	if opened(); err != nil {
 		return err
 	}
-	if s.last >= s.upTo {
+	if info, err := s.cursor.Info(s.work); err == nil && info.NumPending == 0 {
 		s.well()
 	}
 	return s.run(stop.Done())
@@ -282,6 +282,7 @@ func (s *session) take(raw jetstream.Msg) error {
 	it.msg = s.f.copyOf(raw, it.sequence)
 	s.order = append(s.order, it)
 	if it.there = s.has(it); it.there {
+		s.well()
 		return s.pass()
 	}
 	s.lines[it.line] = append(s.lines[it.line], it)

@@ -208,6 +208,21 @@ func (b *branch) passed() {
 	}
 }
 
+// well waits until the forwarder has told that calls pass: it said otherwise last.
+func (b *branch) well() {
+	b.t.Helper()
+	for {
+		select {
+		case err := <-b.told:
+			if err == nil && len(b.told) == 0 {
+				return
+			}
+		case <-time.After(10 * time.Second):
+			b.t.Fatal("nobody has told that calls pass again")
+		}
+	}
+}
+
 func raw(t testing.TB, nc *nats.Conn, sequence uint64) *jetstream.RawStreamMsg {
 	t.Helper()
 	js, _ := jetstream.New(nc)
@@ -316,6 +331,25 @@ func TestWhatWasPublishedWithoutAnAnswerIsNotSentAgain(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Bug: where the hub was found to have everything, and nothing new came, the hub was said to be away until the next call.
+func TestAHubIsSaidToBeBackThoughNothingHadToGo(t *testing.T) {
+	t.Parallel()
+	hub := natstest.Start(t)
+	there := hub.Declared()
+	line := newBadLine(t, hub)
+	b := newBranch(t, "b2", hub, "nats://"+line.Addr().String())
+	b.forward()
+	publish(t, b.p, "101", 1)
+	b.passed()
+	line.deaf.Store(true)
+	publish(t, b.p, "101", 2)
+	arrives(t, there, 2)
+	line.cut()
+	line.deaf.Store(false)
+	b.passed()
+	b.well()
 }
 
 func TestAHubThatIsFullGetsItAllLater(t *testing.T) {
