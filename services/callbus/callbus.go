@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/callbus/callbus/services/callbus/internal/lang"
 )
@@ -17,7 +18,8 @@ import (
 type command struct {
 	name       string
 	args, does lang.Text
-	verbs      bool // the flags are those of its verbs
+	more       lang.Text // that only its own help tells
+	verbs      bool      // the flags are those of its verbs
 	run        func(args []string) int
 }
 
@@ -61,7 +63,8 @@ func commands() []command {
 			does: text("which phones have called, and which events each has ever sent", "какие телефоны обращались и о каких событиях сообщал каждый")},
 		{name: "doctor", args: text("[LINE]", "[ЛИНИЯ]"), run: examine,
 			does: text("say what is wrong, and what to do: phones, store, 1C; exit code for monitoring", "что не так и что делать: телефоны, хранилище, 1С; код выхода для мониторинга")},
-		{name: "fake1c", run: fake1c,
+		{name: "fake1c", run: fake1c, more: text("Its web service: "+standinURL+". It takes orders, a line each: help and Enter lists them.",
+			"Её веб-сервис: "+standinURL+". Она слушается команд, по одной в строке: help и Enter покажет все."),
 			does: text("a stand-in for 1C: prints the calls it gets, and is as nasty as you tell it", "заглушка 1С: печатает звонки, которые получила, и капризничает, как вы велите")},
 		{name: "version", run: func([]string) int { fmt.Println("callbus", Version); return 0 },
 			does: text("print the version", "показать версию")},
@@ -77,6 +80,9 @@ func Main(args []string) int {
 	if len(args) == 0 || args[0] == "help" || help(args[0]) || strings.HasPrefix(strings.TrimLeft(args[0], "-"), "lang") {
 		usage(os.Stdout, l)
 		return 0
+	}
+	if args[0] == "--version" || args[0] == "-version" {
+		args[0] = "version"
 	}
 	for _, c := range commands() {
 		if c.name == args[0] {
@@ -97,6 +103,9 @@ func (c command) start(l lang.Lang, args []string) int {
 		return c.run(args)
 	}
 	fmt.Println(l.Sayf("Usage: callbus %s [flags]\n\n  %s\n", "Как вызывать: callbus %s [флаги]\n\n  %s\n", c.call(l), l.Of(c.does)))
+	if more := l.Of(c.more); more != "" {
+		fmt.Printf("  %s\n\n", more)
+	}
 	if c.verbs && help(own[0]) {
 		verb, _, _ := strings.Cut(c.args.En, "|")
 		verb, _, _ = strings.Cut(verb, " ")
@@ -126,11 +135,19 @@ func spoken(args []string) lang.Lang {
 	return *l
 }
 
+// wide is the column of the commands where all are listed.
+const wide = 30
+
 func usage(w io.Writer, l lang.Lang) {
 	fmt.Fprintln(w, l.Say("Callbus carries phone calls into 1C.\n\nUsage: callbus COMMAND [flags], and callbus COMMAND -h for its flags.\n",
 		"Callbus передаёт телефонные звонки в 1С.\n\nКак вызывать: callbus КОМАНДА [флаги]; флаги команды покажет callbus КОМАНДА -h.\n"))
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  %-30s %s\n", c.call(l), l.Of(c.does))
+		call := c.call(l)
+		if utf8.RuneCountInString(call) > wide {
+			fmt.Fprintf(w, "  %s\n", call)
+			call = "" // what it does stands below, in its column
+		}
+		fmt.Fprintf(w, "  %-*s %s\n", wide, call, l.Of(c.does))
 	}
 }
 

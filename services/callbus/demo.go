@@ -21,7 +21,7 @@ func (o *office) bringStandin() error {
 			"--demo приносит свою 1С: уберите --onec-url и --targets"))
 	}
 	o.standin = newStandin(os.Stdout, *o.tongue, onectest.Options{})
-	o.adapter.Single.URL = "http://" + standinAddr + onectest.DefaultPath
+	o.adapter.Single.URL = standinURL
 	return nil
 }
 

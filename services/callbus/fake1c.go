@@ -22,7 +22,10 @@ import (
 	"github.com/callbus/callbus/services/onec-adapter/onectest"
 )
 
-const standinAddr = "127.0.0.1:8081"
+const (
+	standinAddr = "127.0.0.1:8081"
+	standinURL  = "http://" + standinAddr + onectest.DefaultPath
+)
 
 // newStandin makes a 1C that prints what it gets, as the article's TelData would be called, and what it refuses.
 func newStandin(w io.Writer, l lang.Lang, o onectest.Options) *onectest.Server {
@@ -57,6 +60,7 @@ func inALine(c onectest.Call) (t lang.Text) {
 
 // fake is callbus fake1c: the stand-in as a command of its own.
 type fake struct {
+	fs           *flag.FlagSet
 	tongue       *lang.Lang
 	in           io.Reader
 	out          io.Writer
@@ -73,11 +77,15 @@ type fake struct {
 
 func fake1c(args []string) int {
 	f := &fake{in: os.Stdin, out: os.Stdout}
-	return program.Program{Name: "callbus fake1c", Version: Version, Env: "CALLBUS", Flags: f.flags, Run: f.run}.Main(args)
+	return program.Program{
+		Name: "callbus fake1c", Version: Version, Env: "CALLBUS", Flags: f.flags, Run: f.run,
+		Wrong:  func(err error) string { return f.tongue.Wrong(err) },
+		Failed: func(err error) string { return inSettings(*f.tongue, f.fs, err) },
+	}.Main(args)
 }
 
 func (f *fake) flags(fs *flag.FlagSet) {
-	f.tongue = lang.Flag(fs)
+	f.fs, f.tongue = fs, lang.Flag(fs)
 	fs.StringVar(&f.listen, "listen", standinAddr, "address of the stand-in")
 	fs.StringVar(&f.user, "user", "", "user that is asked for; empty: nobody")
 	fs.StringVar(&f.passwordFile, "password-file", "", "file with the user's password")

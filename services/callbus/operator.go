@@ -205,8 +205,8 @@ func (l *line) findKey() error {
 		}
 	}
 	if l.creds == "" && !l.guest && !strings.Contains(l.url, "@") {
-		return errors.New(l.tongue.Sayf("Callbus has not worked in %s: there is no nats.creds. Name its folder with --data, or that file with --nats-creds",
-			"в папке %s Callbus ещё не работал: нет файла nats.creds. Назовите его папку данных флагом --data или сам файл флагом --nats-creds", l.folder))
+		return errors.New(l.tongue.Sayf("Callbus has not worked in %s: there is no nats.creds. Name its folder with --data or --config callbus.yaml, or that file with --nats-creds",
+			"в папке %s Callbus ещё не работал: нет файла nats.creds. Назовите его папку данных флагом --data или --config callbus.yaml, или сам файл флагом --nats-creds", l.folder))
 	}
 	return nil
 }

@@ -194,9 +194,11 @@ func (s *sending) hit(is call.EventType) (h provision.Hit, err error) {
 	if vendor == nil {
 		return h, fmt.Errorf(s.lang.Say("--vendor: want one of phone %s", "--vendor: нужен один из: phone %s"), vendorNames())
 	}
-	if !slices.Contains(vendor.Tells(), is) {
-		return h, fmt.Errorf(s.lang.Say("%q: what does the phone tell? One of %s", "%q: о чём сообщает телефон? Одно из: %s"),
-			string(is), tells(vendor))
+	switch {
+	case is == "":
+		return h, fmt.Errorf(s.lang.Say("what does the phone tell? One of %s", "о чём сообщает телефон? Одно из: %s"), tells(vendor))
+	case !slices.Contains(vendor.Tells(), is):
+		return h, fmt.Errorf(s.lang.Say("there is no event %s of this phone. There are: %s", "у этого телефона нет события %s. Есть: %s"), string(is), tells(vendor))
 	}
 	if s.line == "" {
 		return h, errors.New(s.lang.Say("--line is missing: 101 for example", "не задана линия: --line 101, например"))
@@ -231,7 +233,7 @@ func (s *sending) tell(is call.EventType, h provision.Hit, a handset.Answer, err
 	if s.token != "" {
 		target = strings.Replace(target, s.token, "***", 1)
 	}
-	fmt.Fprintf(s.out, "%s %s HTTP/1.1\n", h.Method, target)
+	fmt.Fprintf(s.out, "%s %s%s\n", h.Method, strings.TrimSuffix(s.to, "/"), target)
 	if h.Body != "" {
 		fmt.Fprintln(s.out, h.Body)
 	}

@@ -27,9 +27,9 @@ func TestSendSaysWhatWentOutAndWhatTheAnswerMeans(t *testing.T) {
 		parts []string
 	}{
 		{[]string{"incoming", "--vendor", "yealink", "--line", "101", "--remote", "+74951230001", "--token", "/p/hall.secret"}, 0,
-			[]string{"GET /p/***/yealink/incoming?line=101&remote=sip:+74951230001@pbx HTTP/1.1\n", "200 OK, ", "callbus trace 101"}},
+			[]string{"GET " + door.URL + "/p/***/yealink/incoming?line=101&remote=sip:+74951230001@pbx\n", "200 OK, ", "callbus trace 101"}},
 		{[]string{"answered", "--vendor", "polycom", "--line", "101", "--mac", "0004F2-000001", "--lang", "ru"}, 1,
-			[]string{"POST /polycom?line=101 HTTP/1.1\n<PolycomIPPhone>", "<MACAddress>0004f2000001<", "401 Unauthorized", "a token is needed\n", "callbus token new 0004F2-000001"}},
+			[]string{"POST " + door.URL + "/polycom?line=101\n<PolycomIPPhone>", "<MACAddress>0004f2000001<", "401 Unauthorized", "a token is needed\n", "callbus token new 0004F2-000001"}},
 	} {
 		var out, notes bytes.Buffer
 		s := newSending(&out, &notes)
@@ -80,18 +80,18 @@ func TestWhatStandsBehindTwoHyphensIsTheOtherSideWhateverItSays(t *testing.T) {
 
 func TestSendRefusesWhatNoPhoneWouldSay(t *testing.T) {
 	for want, args := range map[string][]string{
-		"one of phone akuvox":                                {"incoming", "--vendor", "nokia", "--line", "1"},
-		"what does the phone tell? One of incoming outgoing": {"off_hook", "--line", "1"},
-		"One of boot registered":                             {"rejected", "--vendor", "snom", "--line", "1"},
-		"--line is missing":                                  {"incoming"},
-		"is no MAC":                                          {"incoming", "--line", "1", "--mac", "hall"},
-		"want http:// in front":                              {"incoming", "--line", "1", "--to", "192.0.2.2:8080"},
-		"--remote: a control character":                      {"incoming", "--line", "1", "--remote", "1\r\nX: y"},
-		"--name: a control character":                        {"incoming", "--line", "1", "--name", "1\nX: y"},
-		"--token: a control character":                       {"incoming", "--line", "1", "--token", "1\nX"},
-		"one of --remote and what stands behind --":          {"incoming", "--line", "1", "--remote", "1", "--", "2"},
-		"what does the phone tell?":                          {"--line", "1"},
-		"unexpected argument: 102":                           {"incoming", "--line", "1", "102"},
+		"one of phone akuvox": {"incoming", "--vendor", "nokia", "--line", "1"},
+		"no event off_hook of this phone. There are: incoming outgoing": {"off_hook", "--line", "1"},
+		"There are: boot registered":                                    {"rejected", "--vendor", "snom", "--line", "1"},
+		"--line is missing":                                             {"incoming"},
+		"is no MAC":                                                     {"incoming", "--line", "1", "--mac", "hall"},
+		"want http:// in front":                                         {"incoming", "--line", "1", "--to", "192.0.2.2:8080"},
+		"--remote: a control character":                                 {"incoming", "--line", "1", "--remote", "1\r\nX: y"},
+		"--name: a control character":                                   {"incoming", "--line", "1", "--name", "1\nX: y"},
+		"--token: a control character":                                  {"incoming", "--line", "1", "--token", "1\nX"},
+		"one of --remote and what stands behind --":                     {"incoming", "--line", "1", "--remote", "1", "--", "2"},
+		"what does the phone tell?":                                     {"--line", "1"},
+		"unexpected argument: 102":                                      {"incoming", "--line", "1", "102"},
 	} {
 		var out, notes bytes.Buffer
 		if code := newSending(&out, &notes).run(append([]string{"--lang", "en"}, args...)); code != 2 || out.Len() > 0 || !strings.Contains(notes.String(), want) {

@@ -2,6 +2,7 @@ package callbus
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -88,17 +89,9 @@ func (t *tokens) run(args []string, work func(ids []string) error) int {
 		t.secret = filepath.Join(t.data, secretsFile)
 	}
 	if err := work(ids); err != nil {
-		return t.fail(1, t.plain(err))
+		return t.fail(1, errors.New(t.lang.Wrong(err)))
 	}
 	return 0
-}
-
-// plain says in the operator's language what an editor may do to a file.
-func (t *tokens) plain(err error) error {
-	if errors.Is(err, config.ErrNotUTF8) && *t.lang == lang.Russian {
-		return errors.New(strings.Replace(err.Error(), config.ErrNotUTF8.Error(), "сохранён не в UTF-8: сохраните его в UTF-8", 1))
-	}
-	return err
 }
 
 func (t *tokens) fail(code int, err error) int {
@@ -192,17 +185,33 @@ func (t *tokens) list(ids []string) error {
 	if len(ids) == 0 {
 		ids = slices.Sorted(maps.Keys(phones))
 	}
+	if len(ids) == 0 {
+		fmt.Fprintln(t.notes, t.lang.Say("Tokens are written down nowhere, they are made of the phone's name: name the phones, or --phones phones.csv",
+			"Токены нигде не записаны, они вычисляются по имени телефона: назовите телефоны или укажите --phones phones.csv"))
+		return nil
+	}
 	paths, err := t.pathsOf(secrets, ids)
 	if err != nil {
 		return err
 	}
-	table := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
+	return t.table(secrets, paths, phones)
+}
+
+// table prints the list; its head is a note, which no script reads.
+func (t *tokens) table(secrets ingest.TokenSecrets, paths []string, phones ingest.Phones) error {
+	var text bytes.Buffer
+	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, t.lang.Say("PHONE\tTOKEN\tLINES\tADDRESSES", "ТЕЛЕФОН\tТОКЕН\tЛИНИИ\tАДРЕСА"))
 	for _, path := range paths {
 		id, _, _ := strings.Cut(strings.TrimPrefix(path, "/p/"), ".")
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", id, path, orDash(phones[id].Lines), orDash(phones[id].Allow))
 	}
+	table.Flush()
+	head, rows, _ := strings.Cut(text.String(), "\n")
 	t.tellAges(secrets)
-	return table.Flush()
+	fmt.Fprintln(t.notes, head)
+	_, err := io.WriteString(t.out, rows)
+	return err
 }
 
 // orDash joins with commas.

@@ -92,7 +92,7 @@ func TestListHasAsManyWordsForEachPhone(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the list (-want +got):\n%s", diff)
 	}
-	for _, part := range []string{"days ago", "at an unknown time are not taken since 2001-02-03"} {
+	for _, part := range []string{"PHONE         TOKEN ", "days ago", "at an unknown time are not taken since 2001-02-03"} {
 		if !strings.Contains(notes.String(), part) {
 			t.Errorf("notes %q, want %q", notes, part)
 		}
@@ -100,6 +100,12 @@ func TestListHasAsManyWordsForEachPhone(t *testing.T) {
 	out.Reset()
 	if x.run([]string{"hall"}, x.list); strings.Count(out.String(), "\n") != 1 || !strings.HasPrefix(out.String(), "hall") {
 		t.Errorf("of one id: got %q", out)
+	}
+	out.Reset()
+	notes.Reset()
+	x.phones = ""
+	if code := x.run(nil, x.list); code != 0 || out.Len() > 0 || !strings.Contains(notes.String(), "name the phones, or --phones phones.csv") {
+		t.Errorf("of no id: exit code %d, got %q and %q", code, out, notes)
 	}
 }
 

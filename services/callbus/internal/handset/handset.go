@@ -92,8 +92,8 @@ func dial(ctx context.Context, to string) (net.Conn, error) {
 // meanings of what Callbus answers (docs/wire.md §1), and where to look next.
 var meanings = map[int]lang.Text{
 	http.StatusOK: {
-		En: "The event is on disk and on its way to 1C. How it fares there: callbus trace LINE. Nothing pops up, though trace says delivered: the rest is inside 1C, whose code may wait for another line.",
-		Ru: "Событие записано на диск и отправлено в 1С. Что с ним стало: callbus trace ЛИНИЯ. Если trace говорит «доставлено», а окно не появилось, дело уже внутри 1С: возможно, её код ждёт другую линию.",
+		En: "The event is on disk, and 1C will be told. What has become of it: callbus trace LINE. Nothing pops up, though trace says delivered: the rest is inside 1C, whose code may wait for another line.",
+		Ru: "Событие записано на диск и будет передано в 1С. Что с ним стало: callbus trace ЛИНИЯ. Если trace говорит «доставлено», а окно не появилось, дело уже внутри 1С: возможно, её код ждёт другую линию.",
 	},
 	http.StatusBadRequest: {
 		En: "Callbus cannot use this; the line above says why. A real phone with this URL would be refused the same way.",

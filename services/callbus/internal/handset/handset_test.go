@@ -95,10 +95,10 @@ func TestEveryStatusThatAPhoneCanMeetHasItsWords(t *testing.T) {
 	}
 }
 
-func TestOnlyWhat1CIsToldOfIsOnItsWayToIt(t *testing.T) {
+func TestOnlyWhat1CIsToldOfIsSaidToReachIt(t *testing.T) {
 	for is, on := range map[call.EventType]bool{call.Incoming: true, call.Rejected: true, call.Held: false, call.Registered: false} {
 		m := Meaning(is, Answer{Status: 200}, nil)
-		if strings.Contains(m.En, "on its way to 1C") != on || strings.Contains(m.Ru, "отправлено в 1С") != on {
+		if strings.Contains(m.En, "1C will be told") != on || strings.Contains(m.Ru, "будет передано в 1С") != on {
 			t.Errorf("%s: %+v", is, m)
 		}
 	}
