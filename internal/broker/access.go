@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nkeys"
 )
 
@@ -58,24 +57,5 @@ func writeWhole(path string, text []byte) error {
 	if err != nil {
 		err = errors.Join(err, os.Remove(f.Name()))
 	}
-	return err
-}
-
-// admitGuests lets clients without credentials in: they hear calls, and can do nothing else. Nobody holds the guests'
-// key; its public half only names them.
-func admitGuests(opts *server.Options) error {
-	pair, err := nkeys.CreateUser()
-	if err != nil {
-		return fmt.Errorf("make the guests' key: %w", err)
-	}
-	defer pair.Wipe()
-	opts.NoAuthUser, err = pair.PublicKey()
-	opts.Nkeys = append(opts.Nkeys, &server.NkeyUser{
-		Nkey: opts.NoAuthUser,
-		Permissions: &server.Permissions{
-			Publish:   &server.SubjectPermission{Deny: []string{">"}},
-			Subscribe: &server.SubjectPermission{Allow: []string{"calls.>", "lines.>"}},
-		},
-	})
 	return err
 }

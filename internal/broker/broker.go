@@ -96,17 +96,18 @@ func start(o Options, lock *flock.Flock) (*Broker, error) {
 		// Below the disk's size, so that a full store is a clean error and not a frozen stream.
 		JetStreamMaxStore:  space / 100 * 95,
 		JetStreamMaxMemory: 16 << 20,
-		Nkeys:              []*server.NkeyUser{{Nkey: service}},
+		AlwaysEnableNonce:  true, // for the porter
 	}
-	guests, err := listen(opts, o.Listen)
+	porter := &porter{dir: o.Dir, service: service, accounts: map[string]*server.Account{}}
+	if porter.guests, err = listen(opts, o.Listen); err != nil {
+		return nil, err
+	}
+	s, err := run(opts, porter, o.Log)
 	if err != nil {
 		return nil, err
 	}
-	s, err := run(opts, o.Log)
-	if err != nil {
-		return nil, err
-	}
-	return &Broker{server: s, lock: lock, room: room, guests: guests, creds: creds}, nil
+	go porter.watch()
+	return &Broker{server: s, lock: lock, room: room, guests: porter.guests, creds: creds}, nil
 }
 
 // listen opens the server to other clients. On loopback everybody may listen to calls, and do nothing else: 1C
@@ -130,14 +131,19 @@ func listen(opts *server.Options, addr string) (guests bool, err error) {
 	if a.IP == nil || !a.IP.IsLoopback() {
 		return false, nil
 	}
-	return true, admitGuests(opts)
+	return true, nil
 }
 
 // startTimeout is what recovering a large store may take: 129,000 events took 130 ms.
 const startTimeout = 60 * time.Second
 
-func run(opts *server.Options, log zerolog.Logger) (*server.Server, error) {
+func run(opts *server.Options, porter *porter, log zerolog.Logger) (*server.Server, error) {
+	opts.CustomClientAuthentication = porter
 	s, err := server.NewServer(opts)
+	if err == nil {
+		porter.server = s
+		err = porter.open()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("set up the embedded NATS server: %w", err)
 	}

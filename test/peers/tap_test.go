@@ -44,14 +44,24 @@ func lines[T any](t *testing.T, text string) []T {
 	return all
 }
 
-func TestATapInJavaScriptReadsTheStreamWithTheCredentials(t *testing.T) {
+// addTap lets an operator make a tap, and returns the file with its key.
+func addTap(t *testing.T, in rig.Ingest, name, subject string) (creds string) {
+	t.Helper()
+	creds = filepath.Join(t.TempDir(), name+".creds")
+	rig.Run(t, rig.Build(t, "./services/callbus/cmd/callbus"), "tap", "add", name, "--subject", subject, "--out", creds,
+		"--nats", in.NATS, "--data", filepath.Dir(in.Creds))
+	return creds
+}
+
+func TestATapInJavaScriptReadsTheStreamWithItsOwnKey(t *testing.T) {
 	peer(t, "nats.js")
 	in := rig.StartIngest(t)
+	creds := addTap(t, in, "journal", "calls.incoming")
 	rig.Accepted(t, in.Phones, "/checkphone.php?event=1&p1=sip:74951234567@operatorsip.ru&p2=101")
 	rig.Accepted(t, in.Phones, "/checkphone.php?event=2&p1=sip:74951234567@operatorsip.ru&p2=101")
 	rig.Accepted(t, in.Phones, "/yealink/incoming?acc=102&remote=sip:102@pbx&name="+escape("Мария Тест"))
 
-	got := lines[seen](t, rig.Run(t, "node", tap, "read", in.NATS, in.Creds, "2"))
+	got := lines[seen](t, rig.Run(t, "node", tap, "read", in.NATS, creds, "journal", "2"))
 	var want []seen
 	for _, e := range rig.Stored(t, rig.Connect(t, in.NATS, in.Creds)) {
 		if e.Type != "incoming" {
@@ -74,7 +84,7 @@ func TestATapInJavaScriptReadsTheStreamWithTheCredentials(t *testing.T) {
 	}
 
 	rig.Accepted(t, in.Phones, "/checkphone.php?event=1&p1=sip:74951234599@operatorsip.ru&p2=103")
-	again := lines[seen](t, rig.Run(t, "node", tap, "read", in.NATS, in.Creds, "1"))
+	again := lines[seen](t, rig.Run(t, "node", tap, "read", in.NATS, creds, "journal", "1"))
 	if len(again) != 1 || again[0].Event.Line != "103" {
 		t.Errorf("a durable consumer goes on where it was: got %+v, want the ring of line 103 only", again)
 	}
@@ -165,6 +175,34 @@ func TestAGuestCanOnlyListen(t *testing.T) {
 	want := "3 messages, from 1 to 3; consumers victim; 1 unacknowledged; streams CALLS HITS PHONES"
 	if got := state(t, nc); got != want {
 		t.Errorf("the store after the guest's tries:\ngot  %s\nwant %s", got, want)
+	}
+}
+
+func TestATapCanOnlyRead(t *testing.T) {
+	peer(t, "nats.js")
+	in := rig.StartIngest(t)
+	creds := addTap(t, in, "journal", "calls.*")
+	nc := rig.Connect(t, in.NATS, in.Creds)
+	heard := overhear(t, nc)
+	heard()
+	// Its inboxes are its own: they are in its own account.
+	may := append([]string{"hear _INBOX.>"}, mayHear...)
+	for _, g := range tries(t, in, nc, creds) {
+		switch {
+		case slices.Contains(may, g.What):
+			if g.Denied != "" {
+				t.Errorf("a tap may %s: got %q", g.What, g.Denied)
+			}
+		case !strings.Contains(g.Denied, "Permissions Violation") || g.Answer != "":
+			t.Errorf("a tap tries to %s: got denial %q and answer %q, want a permissions violation and no answer", g.What, g.Denied, g.Answer)
+		}
+	}
+	if n := heard(); n != 0 {
+		t.Errorf("%d messages of the tap arrived at somebody who hears everything, want 0", n)
+	}
+	want := "3 messages, from 1 to 3; consumers tap-journal victim; 1 unacknowledged; streams CALLS HITS PHONES"
+	if got := state(t, nc); got != want {
+		t.Errorf("the store after the tap's tries:\ngot  %s\nwant %s", got, want)
 	}
 }
 

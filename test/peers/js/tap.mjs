@@ -1,14 +1,14 @@
 // A tap on Callbus with the JavaScript client of NATS, for the tests in test/peers. It prints one line of JSON for each
 // thing that it sees.
 //
-//   node tap.mjs read URL CREDS COUNT             events of calls.incoming, through the durable consumer "journal"
+//   node tap.mjs read URL CREDS NAME COUNT        events, through the consumer that "callbus tap add NAME" has made
 //   node tap.mjs live URL SUBJECT COUNT           as a guest: {"listening"}, then the messages of a subject
-//   node tap.mjs try URL CREDS|guest ACK-SUBJECT  everything that a guest must not do: {"what", "denied" | "answer"}
+//   node tap.mjs try URL CREDS|guest ACK-SUBJECT  everything that guests and taps must not do: {"what", "denied" | "answer"}
 //   node tap.mjs stranger URL                     connects with a key that nobody has given out: {"refused"}
 
 import { readFile } from "node:fs/promises";
 import { connect, nkeyAuthenticator } from "@nats-io/transport-node";
-import { AckPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { jetstream } from "@nats-io/jetstream";
 import { createUser } from "@nats-io/nkeys";
 
 const say = (line) => console.log(JSON.stringify(line));
@@ -27,11 +27,9 @@ const open = async (url, creds) => connect({ servers: url, reconnect: false, ...
 
 const headers = (m) => Object.fromEntries([...(m.headers ?? [])].map(([name, values]) => [name, values[0]]));
 
-async function read(url, creds, count) {
+async function read(url, creds, name, count) {
   const nc = await open(url, creds);
-  const manager = await jetstreamManager(nc);
-  await manager.consumers.add("CALLS", { durable_name: "journal", filter_subject: "calls.incoming", ack_policy: AckPolicy.Explicit });
-  const consumer = await jetstream(nc).consumers.get("CALLS", "journal");
+  const consumer = await jetstream(nc).consumers.get("CALLS", "tap-" + name);
   for await (const m of await consumer.fetch({ max_messages: Number(count), expires: 10_000 })) {
     say({ subject: m.subject, sequence: m.seq, headers: headers(m), event: m.json() });
     await m.ackAck();

@@ -1,0 +1,173 @@
+package callbus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/callbus/callbus/internal/broker"
+	"github.com/callbus/callbus/internal/stream"
+)
+
+// taps is one callbus tap.
+type taps struct {
+	*line
+	verb, name string
+	tap        broker.Tap
+	out        string
+	json       bool
+}
+
+func tap(args []string) int {
+	t := &taps{line: newLine("tap")}
+	t.most, t.check = 2, t.read
+	t.fs.StringVar(&t.tap.Subject, "subject", "calls.*", "add: what the tap reads: calls.* or one event, such as calls.incoming")
+	t.fs.StringVar(&t.out, "out", "", "add: file for the tap's key; default ./NAME.creds")
+	t.fs.BoolVar(&t.json, "json", false, "list: print JSON, for scripts")
+	return t.run(args, func(ctx context.Context, nc *nats.Conn) error {
+		return map[string]func(context.Context, *nats.Conn) error{"add": t.add, "list": t.list, "remove": t.remove}[t.verb](ctx, nc)
+	})
+}
+
+// read takes the verb and the name.
+func (t *taps) read() error {
+	verb, rest := shift(t.words)
+	t.verb = verb
+	named := verb == "add" || verb == "remove"
+	if !slices.Contains([]string{"add", "list", "remove"}, verb) || named != (len(rest) == 1) {
+		return errors.New(t.tongue.Say("want add NAME, list or remove NAME", "нужно: add ИМЯ, list или remove ИМЯ"))
+	}
+	if !named {
+		return nil
+	}
+	t.name, t.tap.Name = rest[0], rest[0]
+	if t.out == "" {
+		t.out = t.name + ".creds"
+	}
+	if stream.CheckTap(t.name, t.tap.Subject) != nil {
+		return errors.New(t.tongue.Sayf("want a name of 1 to 32 letters A-Z a-z, digits, _ and -, and as --subject calls.* or calls.<event> (given: %s, %s)",
+			"имя: от 1 до 32 латинских букв, цифр, _ и -; в --subject: calls.* или calls.<событие> (указано: %s, %s)", t.name, t.tap.Subject))
+	}
+	return nil
+}
+
+// ours reports whether the server is the one inside Callbus: it takes its taps from the data folder. Another one takes them from
+// its configuration.
+func (t *taps) ours(nc *nats.Conn) (bool, error) {
+	if nc.ConnectedServerName() != broker.Name {
+		return false, nil
+	}
+	if !t.store() {
+		return true, errors.New(t.tongue.Sayf("the store at %s is not in %s: run this on its machine, and name its folder with --data",
+			"хранилище, работающее по адресу %s, лежит не в %s: запустите команду на его машине и назовите папку данных флагом --data", t.url, t.folder))
+	}
+	return true, nil
+}
+
+func (t *taps) add(ctx context.Context, nc *nats.Conn) error {
+	ours, err := t.ours(nc)
+	if err != nil {
+		return err
+	}
+	err = stream.AddTap(ctx, nc, t.name, t.tap.Subject)
+	if errors.Is(err, stream.ErrTapThere) {
+		return errors.New(t.tongue.Sayf("there is a tap %s; take another name, or remove it first: callbus tap remove %[1]s",
+			"подписчик %s уже есть; возьмите другое имя или сначала удалите его: callbus tap remove %[1]s", t.name))
+	}
+	if err != nil {
+		return err
+	}
+	if t.tap.Key, err = broker.NewKey(t.out); err == nil && ours {
+		err = broker.AdmitTap(t.folder, t.tap)
+	}
+	if err != nil {
+		return errors.Join(err, stream.RemoveTap(ctx, nc, t.name))
+	}
+	fmt.Println(t.tongue.Sayf("Tap %s reads %s. Its key, a secret, is in %s; its consumer on CALLS is tap-%[1]s and begins now",
+		"Подписчик %s читает %s. Его ключ (это секрет) в файле %s; его consumer на CALLS называется tap-%[1]s и начинает с этого момента", t.name, t.tap.Subject, t.out))
+	fmt.Println(t.tongue.Sayf("Live without history: %s. What a tap has not read when the store lets it go, it misses",
+		"Вживую, без истории: %s. Что подписчик не успел прочитать до очистки хранилища, он пропустит", strings.Join(t.tap.Live(), ", ")))
+	if !ours {
+		fmt.Println(t.tongue.Sayf("Its client names %s as the prefix of the JetStream API (apiPrefix)", "В клиенте укажите префикс JetStream API (apiPrefix): %s", apiPrefix))
+		fmt.Printf("%s\n\n%s", t.tongue.Say("\nThis NATS has a configuration of its own. Put this into its accounts { }, on each server, and reload it (nats-server --signal reload):",
+			"\nУ этого NATS своя конфигурация. Добавьте это в accounts { } на каждом сервере и перечитайте её (nats-server --signal reload):"), account(t.tap))
+	}
+	return nil
+}
+
+// apiPrefix is what taps of a NATS with accounts say in place of $JS.API.
+const apiPrefix = "CALLBUS"
+
+// account is what a NATS of one's own needs, beside the exports of deploy/nats/cluster.conf. $JS.API itself is taken there: a server
+// gives it to each account, and answers that this one has no JetStream.
+func account(t broker.Tap) string {
+	services := t.Services()
+	for i, s := range services {
+		services[i] = strings.Replace(s, "$JS.API.", apiPrefix+".", 1)
+	}
+	quoted := func(subjects []string) string { return `"` + strings.Join(subjects, `", "`) + `"` }
+	var b strings.Builder
+	fmt.Fprintf(&b, "  TAP_%s {\n    users: [{ nkey: %s, permissions: {\n", t.Name, t.Key)
+	fmt.Fprintf(&b, "      publish: [%s]\n      subscribe: [%s, \"_INBOX.>\"]\n    } }]\n    imports: [\n", quoted(services), quoted(t.Live()))
+	for _, s := range t.Live() {
+		fmt.Fprintf(&b, "      { stream: { account: CALLBUS, subject: %q } }\n", s)
+	}
+	for i, s := range t.Services() {
+		fmt.Fprintf(&b, "      { service: { account: CALLBUS, subject: %q }, to: %q }\n", s, services[i])
+	}
+	b.WriteString("    ]\n  }\n")
+	return b.String()
+}
+
+func (t *taps) list(ctx context.Context, nc *nats.Conn) error {
+	all, err := stream.Taps(ctx, nc)
+	switch {
+	case err != nil:
+		return err
+	case t.json:
+		return printJSON(os.Stdout, all)
+	case len(all) == 0:
+		fmt.Println(t.tongue.Say("There is no tap: callbus tap add NAME makes one", "Подписчиков нет; добавить: callbus tap add ИМЯ"))
+		return nil
+	}
+	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, t.tongue.Say("NAME\tSUBJECT\tWAITING\tNOT ACKNOWLEDGED\tLAST READ", "ИМЯ\tЧТО ЧИТАЕТ\tЖДЁТ\tНЕ ПОДТВЕРЖДЕНО\tЧИТАЛ"))
+	for _, s := range all {
+		last := t.tongue.Say("never", "ещё нет")
+		if !s.Last.IsZero() {
+			last = s.Last.Local().Format("02.01.2006 15:04:05")
+		}
+		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%s\n", s.Name, s.Subject, s.Waiting, s.InHand, last)
+	}
+	return table.Flush()
+}
+
+// remove takes the key's rights away first: a consumer that is gone can be made anew, a key that is out stays out.
+func (t *taps) remove(ctx context.Context, nc *nats.Conn) error {
+	ours, err := t.ours(nc)
+	if err != nil {
+		return err
+	}
+	if ours {
+		if err := broker.DismissTap(t.folder, t.name); err != nil {
+			return err
+		}
+	}
+	switch err := stream.RemoveTap(ctx, nc, t.name); {
+	case errors.Is(err, stream.ErrNoTap):
+		return errors.New(t.tongue.Sayf("there is no tap %s (callbus tap list shows them)", "подписчика %s нет (список: callbus tap list)", t.name))
+	case err != nil:
+		return err
+	}
+	fmt.Println(t.tongue.Sayf("Tap %s is removed, and its key opens nothing any more", "Подписчик %s удалён, его ключ больше ничего не открывает", t.name))
+	if !ours {
+		fmt.Println(t.tongue.Sayf("Take its account TAP_%s out of the servers' configuration too, and reload it", "Уберите и его account TAP_%s из конфигурации серверов и перечитайте её", t.name))
+	}
+	return nil
+}
