@@ -34,6 +34,7 @@ type Passage struct {
 	Target   string
 	Sequence uint64
 	Again    time.Time // when it was sent again; zero: this is the first passage
+	Retry    bool      // as a dead letter, which the passage before had become: it goes when the event has ended anew
 	Ending   *Ended
 	Wait     *Wait // it has no ending yet
 	Before   bool  // the target began later: this event is not for it
@@ -116,7 +117,7 @@ func (h *history) note(stream string, m jetstream.Msg, sequence uint64) {
 		h.lives[e.ID] = l
 	}
 	if target, again := againFor(m.Subject()); again {
-		l.Passages = append(l.Passages, Passage{Target: target, Sequence: sequence, Again: meta.Timestamp})
+		l.Passages = append(l.Passages, Passage{Target: target, Sequence: sequence, Again: meta.Timestamp, Retry: m.Headers().Get(HeaderLetter) != ""})
 		return
 	}
 	l.Subject, l.Sequence, l.Stored = m.Subject(), sequence, meta.Timestamp

@@ -17,12 +17,13 @@ import (
 type Status struct {
 	Adapter  string            `json:"adapter"` // host and process
 	State    State             `json:"state"`
-	Why      string            `json:"why,omitempty"`   // it does not work
-	Since    time.Time         `json:"since,omitzero"`  // of an outage
-	Sessions int               `json:"sessions"`        // calls at once that its settings ask for
-	Held     int               `json:"held"`            // sessions of 1C that it holds
-	Owns     map[string]string `json:"owns,omitempty"`  // lane → the mark that the server knows its owner by
-	Rules    []Rule            `json:"rules,omitempty"` // what the target gets, as the settings say
+	Webhook  bool              `json:"webhook,omitempty"` // the target is no 1C
+	Why      string            `json:"why,omitempty"`     // it does not work
+	Since    time.Time         `json:"since,omitzero"`    // of an outage
+	Sessions int               `json:"sessions"`          // calls at once that its settings ask for
+	Held     int               `json:"held"`              // sessions of 1C that it holds
+	Owns     map[string]string `json:"owns,omitempty"`    // lane → the mark that the server knows its owner by
+	Rules    []Rule            `json:"rules,omitempty"`   // what the target gets, as the settings say
 }
 
 // Rule is one setting that keeps events from a target.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -114,8 +115,8 @@ func (x *inquiry) announce(e *call.Event) {
 	if e == nil {
 		return
 	}
-	fmt.Println(x.tongue.Sayf("1C will be called once, as if a phone had told: %s, line %s, other side %s. What comes of it is up to its code.",
-		"1С будет вызвана один раз, как если бы телефон сообщил: %s, линия %s, собеседник %s. Что она с этим сделает, решает её код.",
+	fmt.Println(x.tongue.Sayf("The target will be called once, as if a phone had told: %s, line %s, other side %s. What comes of it is up to its code.",
+		"Будет один пробный вызов, как если бы телефон сообщил: %s, линия %s, собеседник %s. Что с ним станет, решает код получателя.",
 		x.tongue.Event(e.Type), e.Line, *x.with))
 }
 
@@ -160,34 +161,45 @@ func (x *inquiry) print(all []onecadapter.Checked) (code int, err error) {
 func (x *inquiry) say(teller *check.Teller, all []onecadapter.Checked, known []stream.Standing) (code int, err error) {
 	for _, c := range all {
 		if len(all) > 1 {
-			fmt.Println("\n" + x.tongue.Say("1C ", "1С ") + c.Target)
+			fmt.Println("\n" + x.tongue.Say("Target ", "Получатель ") + c.Target)
 		}
 		teller.Result(c)
 		i := slices.IndexFunc(known, func(s stream.Standing) bool { return s.Target == c.Target })
+		paused := i >= 0 && known[i].Set.Paused != nil
 		if i >= 0 {
-			fmt.Println(x.standing(known[i]))
+			fmt.Println(x.standing(known[i], c.Trouble))
+		}
+		switch {
+		case c.Trouble == nil && paused:
+			fmt.Println(x.tongue.Sayf("The way there is open, but the target is paused: nothing is delivered. To go on: callbus resume %s",
+				"Путь открыт, но получатель приостановлен: ничего не передаётся. Продолжить: callbus resume %s", c.Target))
+		case c.Trouble == nil:
+			fmt.Println(x.tongue.Say("All is well", "Всё в порядке"))
 		}
 	}
 	return codeOf(all), nil
 }
 
-// standing is what the running Callbus knows of a target; its adapters may be on other machines, and see 1C otherwise.
-func (x *inquiry) standing(s stream.Standing) string {
-	text := x.tongue.Say("In the running Callbus nothing waits for it", "В работающем Callbus для неё ничего не ждёт")
+// standing is what the running Callbus knows of a target; its adapters may be on other machines, and see it otherwise. What this
+// check has just said is not said again.
+func (x *inquiry) standing(s stream.Standing, said *onecadapter.Trouble) string {
+	text := x.tongue.Say("In the running Callbus nothing waits for it", "В работающем Callbus для него ничего не ждёт")
 	if s.Queue > 0 {
-		text = x.tongue.Sayf("In the running Callbus %d events wait for it, the oldest since %s", "В работающем Callbus её ждут события: %d, самое старое с %s",
+		text = x.tongue.Sayf("In the running Callbus %d events wait for it, the oldest since %s", "В работающем Callbus его ждут события: %d, самое старое с %s",
 			s.Queue, s.Oldest.Local().Format(time.DateTime))
 	}
 	if len(s.Adapters) == 0 {
-		text += x.tongue.Say(", and no adapter works on it", ", и ни один адаптер с ней не работает")
+		text += x.tongue.Say(", and no adapter works on it", ", и ни один адаптер с ним не работает")
 	}
 	for _, a := range s.Adapters {
-		switch a.State {
-		case stream.Paused:
-			text += x.tongue.Sayf("\n  adapter %s: paused; to go on: callbus resume %s", "\n  адаптер %s: приостановлено; продолжить: callbus resume %s", a.Adapter, s.Target)
-		case stream.Away, stream.Starting:
-			text += x.tongue.Sayf("\n  adapter %s: 1C takes nothing: %s", "\n  адаптер %s: 1С ничего не принимает: %s", a.Adapter, reason.In(*x.tongue, a.Why))
+		if a.State != stream.Away && a.State != stream.Starting || a.Why == "" {
+			continue
 		}
+		why := reason.Of(*x.tongue, a.Why, a.Webhook)
+		if said != nil && strings.HasSuffix(why, reason.Of(*x.tongue, said.Why, a.Webhook)) {
+			why = x.tongue.Say("the same", "то же самое")
+		}
+		text += x.tongue.Sayf("\n  adapter %s cannot deliver: %s", "\n  адаптер %s не может передать: %s", a.Adapter, why)
 	}
 	return text
 }

@@ -274,7 +274,7 @@ func (d *deadLetters) outcome(letter stream.DeadLetter, end stream.Ended, known 
 			"событие №%d ждёт получателя %s; чем кончится: callbus trace %s", letter.Number, letter.Target, letter.Event.ID)
 	case end.Kind == verdict.Dead:
 		return t.Sayf("dead letter %d was refused by target %s again, and is number %d now: %s",
-			"событие №%d получатель %s снова отверг, теперь это №%d: %s", letter.Number, letter.Target, end.Number, reason.In(t, end.Why))
+			"событие №%d получатель %s снова отверг, теперь это №%d: %s", letter.Number, letter.Target, end.Number, reason.Of(t, end.Why, reason.Webhook(end.Sent)))
 	}
 	return t.Sayf("dead letter %d: target %s took it", "событие №%d получатель %s принял", letter.Number, letter.Target)
 }

@@ -34,8 +34,8 @@ func phones(args []string) int {
 		case *asJSON:
 			return printJSON(os.Stdout, reported(all))
 		case len(all) == 0:
-			fmt.Println(tongue.Say("No phone has been heard yet: make a call, wait some seconds, and ask again; or see callbus doctor",
-				"Ни один телефон ещё не отозвался: позвоните на него и спросите снова через несколько секунд; или смотрите callbus doctor"))
+			fmt.Println(tongue.Say("No phone has called yet (callbus send does not count): make a call, wait some seconds, and ask again; or see callbus doctor",
+				"Ни один телефон ещё не обращался (callbus send не считается): позвоните на него и спросите снова через несколько секунд; или смотрите callbus doctor"))
 			return nil
 		}
 		return printPhones(os.Stdout, all, *tongue, time.Now())

@@ -133,8 +133,8 @@ func (l *line) sendAgain(ctx context.Context, r stream.Repeat) error {
 	p.end()
 	switch {
 	case errors.Is(err, stream.ErrStillRefused):
-		return errors.New(l.tongue.Sayf("1C refuses one after another (%s): the rest is not sent. Mend 1C, then run the same command again",
-			"1С отвергает их одно за другим (%s): остальные не отправлены. Исправьте 1С и повторите ту же команду", reason.In(*l.tongue, p.Why)))
+		return errors.New(l.tongue.Sayf("the target refuses one after another (%s): the rest is not sent. Mend the cause, then run the same command again",
+			"получатель отвергает их одно за другим (%s): остальные не отправлены. Устраните причину и повторите ту же команду", reason.In(*l.tongue, p.Why)))
 	case err == nil && p.Dead > 0:
 		return errors.New(l.tongue.Sayf("refused: %d, the last because: %s. The list: callbus dead list",
 			"отвергнуто: %d, последнее потому: %s. Список: callbus dead list", p.Dead, reason.In(*l.tongue, p.Why)))
@@ -179,9 +179,9 @@ func (p *progress) tell(h stream.Headway) {
 }
 
 func (p *progress) text() string {
-	text := p.tongue.Sayf("sent %d of %d, 1C took %d, refused %d", "отправлено %d из %d, 1С приняла %d, отвергла %d", p.Sent, p.of, p.Delivered, p.Dead)
+	text := p.tongue.Sayf("sent %d of %d, taken %d, refused %d", "отправлено %d из %d, принято %d, отвергнуто %d", p.Sent, p.of, p.Delivered, p.Dead)
 	if quiet := time.Since(p.Since); p.Sent > p.Ended() && quiet > quietFor {
-		text += p.tongue.Sayf("; nothing for %v: is 1C away? (callbus doctor)", "; тишина %v: 1С недоступна? (callbus doctor)", quiet.Round(time.Second))
+		text += p.tongue.Sayf("; nothing for %v: is the target away? (callbus doctor)", "; тишина %v: получатель недоступен? (callbus doctor)", quiet.Round(time.Second))
 	}
 	return text
 }

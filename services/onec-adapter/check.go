@@ -17,6 +17,7 @@ import (
 // Checked is what Check found of one target: the plan, or what is wrong.
 type Checked struct {
 	Target, URL                            string
+	Webhook                                bool // it is no 1C
 	Service, Namespace, Operation, Version string
 	Parameters                             []Parameter
 	Steps                                  []Tried

@@ -14,7 +14,8 @@ import (
 // status is what callbus targets is told of this process's work on the target. 1C's own words may hold a number.
 func (w *work) status() stream.Status {
 	held, _ := w.client.Sessions()
-	s := stream.Status{Adapter: process(), State: stream.Working, Sessions: w.target.Sessions, Held: held, Owns: w.owns(), Rules: w.target.rules()}
+	s := stream.Status{Adapter: process(), State: stream.Working, Sessions: w.target.Sessions, Held: held, Owns: w.owns(), Rules: w.target.rules(),
+		Webhook: w.target.Protocol == ProtocolHTTP}
 	d := w.deliverer.Load()
 	switch {
 	case w.changing.Load():

@@ -77,7 +77,7 @@ func (q Inquiry) Examine(ctx context.Context) (all []Checked, err error) {
 		if err != nil {
 			return nil, err
 		}
-		x := exam{Inquiry: q, target: t, client: client, checked: Checked{Target: t.Name, URL: client.Shown()}}
+		x := exam{Inquiry: q, target: t, client: client, checked: Checked{Target: t.Name, URL: client.Shown(), Webhook: t.Protocol == ProtocolHTTP}}
 		x.run(ctx)
 		client.Close()
 		all = append(all, x.checked)

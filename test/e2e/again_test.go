@@ -76,7 +76,7 @@ func TestAPoisonedEventGoesToItsTargetOnlyAfterTheMend(t *testing.T) {
 	rig.Claim(t, "callbus dead retry --dry-run", o.says("dead", "retry", "--why", "деление", "--dry-run"), "target main: 2 to be sent again")
 	o.onec.Behave(nil)
 	before := len(crm.Calls())
-	rig.Claim(t, "callbus dead retry", o.says("dead", "retry", "--why", "деление"), "target main: 2 to be sent again", "sent 2 of 2, 1C took 2, refused 0")
+	rig.Claim(t, "callbus dead retry", o.says("dead", "retry", "--why", "деление"), "target main: 2 to be sent again", "sent 2 of 2, taken 2, refused 0")
 	worked := worked(o.onec)
 	if got := strings.Join(worked[len(worked)-2:], "; "); got != "1 sip:74951234567@operatorsip.ru 101; 1 sip:74957654321@operatorsip.ru 101" {
 		t.Errorf("1C was told last: %s; want the two of line 101 in their order", got)
@@ -94,7 +94,7 @@ func TestLettersAreRetriedUntil1CRefusesAgainAndDropped(t *testing.T) {
 		o.ring(fmt.Sprint(101+n), "74951234567")
 	}
 	o.ended(18)
-	rig.Claim(t, "dead retry of all", o.refuses("dead", "retry", "--all"), "1C refuses one after another", "Деление на 0", "the rest is not sent")
+	rig.Claim(t, "dead retry of all", o.refuses("dead", "retry", "--all"), "the target refuses one after another", "Деление на 0", "the rest is not sent")
 	rig.Claim(t, "dead retry of nothing named", o.refuses("dead", "retry"), "--all")
 	rig.Claim(t, "dead retry of numbers and filters", o.refuses("dead", "retry", "1", "--line", "101"), "not both")
 	rig.Claim(t, "dead drop without a terminal", o.refuses("dead", "drop", "--line", "101"), "--yes")

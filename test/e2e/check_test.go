@@ -232,8 +232,8 @@ func TestCheckSpeaksRussianAndReadsTheFileOfCallbusUp(t *testing.T) {
 		return known, strings.Contains(known, "main")
 	})
 	out, err := inRussian(t, o.executable, "check", "--config", file)
-	rig.Claim(t, "callbus check", out, "1С main  "+o.onec.URL(), "  ✓ DNS", "  ✓ TCP", "  ✓ HTTP", "  ✓ вход", "  ✓ WSDL", "  ✓ операция", "  ✓ параметры",
-		"Что куда передаётся: Nomer_Sobitia ← event, ", "В работающем Callbus для неё ничего не ждёт")
+	rig.Claim(t, "callbus check", out, "Получатель main  "+o.onec.URL(), "  ✓ DNS", "  ✓ TCP", "  ✓ HTTP", "  ✓ вход", "  ✓ WSDL", "  ✓ операция", "  ✓ параметры",
+		"Что куда передаётся: Nomer_Sobitia ← событие, ", "В работающем Callbus для него ничего не ждёт", "Всё в порядке")
 	if err != nil || len(o.onec.Calls()) != 0 {
 		t.Errorf("%v, %d calls of 1C; want none", err, len(o.onec.Calls()))
 	}

@@ -270,7 +270,7 @@ var faults = []fault{
 		en: "The store is 9", ru: "Хранилище заполнено на 9"},
 	{name: "1C is switched off", ids: "onec-away", code: 1,
 		plant: func(c *clinic) { c.onec.Close(); c.hits("registered", "missed") },
-		en:    "1C (target main) takes no calls", ru: "1С (получатель main) не принимает звонки"},
+		en:    "Calls do not get through to target main", ru: "Звонки не доходят до получателя main"},
 	{name: "1C is switched off, and no call has tried it", ids: "onec-away", code: 1,
 		plant: func(c *clinic) { c.onec.Close() },
 		en:    "nobody listens at this address", ru: "по этому адресу никто не отвечает"},
@@ -279,7 +279,7 @@ var faults = []fault{
 			c.onec.Behave(onectest.Always(onectest.Fault("Деление на 0")))
 			c.hits("missed")
 		},
-		en: "ago: 1C refused: Деление на 0", ru: "отвергла событий: 1"},
+		en: "ago: 1C refused: Деление на 0", ru: "отверг событий: 1"},
 	{name: "an event that waits long, while 1C answers others", ids: "waiting", code: 1,
 		plant: func(c *clinic) {
 			c.onec.Behave(onectest.Always(onectest.Hang()))

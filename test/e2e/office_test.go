@@ -89,13 +89,13 @@ func TestTheOperatorSeesADeadLetterAndSendsItAgain(t *testing.T) {
 	rig.Claim(t, "callbus dead list in Russian", o.says("dead", "--lang", "ru", "list"), "входящий", "линия 101", "попыток 2", "1С отказала: Деление на 0 (HTTP 500, ошибка SOAP)")
 	number := strings.Fields(list)[0]
 	rig.Claim(t, "callbus dead show", o.says("dead", "show", number), "dead letter "+number+", target main", "event:           incoming, line 101, other side +74951234567",
-		"1C was told:     TelData(Nomer_Sobitia: 1, Nomer_sip: sip:74951234567@operatorsip.ru, moi_nomer: 101)", "try 2: ", "why:             1C refused: Деление на 0 (HTTP 500, SOAP Fault)",
+		"told:            TelData(Nomer_Sobitia: 1, Nomer_sip: sip:74951234567@operatorsip.ru, moi_nomer: 101)", "try 2: ", "why:             1C refused: Деление на 0 (HTTP 500, SOAP Fault)",
 		"what to do:      The code of 1C says this", "callbus dead retry "+number)
 	rig.Claim(t, "callbus dead show for scripts", o.says("dead", "show", number, "--json"),
 		`"Why": "1C refused: Деление на 0 (HTTP 500, SOAP Fault)"`, `"ID": "`+dead.Event.ID+`"`, `"Tries": 2`, `"Number": "+74951234567"`)
 
 	o.onec.Behave(nil)
-	rig.Claim(t, "callbus dead retry", o.says("dead", "retry", number), "is on its way to 1C again")
+	rig.Claim(t, "callbus dead retry", o.says("dead", "retry", number), ": target main took it")
 	if got := called(t, o.onec, 1); got[0] != "1 sip:74951234567@operatorsip.ru 101" {
 		t.Errorf("1C after the retry: got %q, want the call", got)
 	}

@@ -48,11 +48,11 @@ var signs = map[onecadapter.State][2]string{
 	onecadapter.Passed: {"✓", "ok  "}, onecadapter.Failed: {"✗", "FAIL"}, onecadapter.NotTried: {"·", "-   "},
 }
 
-// Step writes one step, and the name of its 1C before the first.
+// Step writes one step, and the name of its target before the first.
 func (t *Teller) Step(c onecadapter.Checked, tried onecadapter.Tried) {
 	if c.Target != t.target {
 		t.target = c.Target
-		fmt.Fprintf(t, "%s %s  %s\n", t.Say("1C", "1С"), c.Target, c.URL)
+		fmt.Fprintf(t, "%s %s  %s\n", t.Say("Target", "Получатель"), c.Target, c.URL)
 	}
 	words := []string{t.sign(tried.State), padded(t.Of(names[tried.Step]))}
 	if tried.State == onecadapter.NotTried {
@@ -66,7 +66,7 @@ func (t *Teller) Step(c onecadapter.Checked, tried onecadapter.Tried) {
 	}
 	fmt.Fprintf(t, "  %s\n", strings.TrimRight(strings.Join(words, " "), " "))
 	if tried.State == onecadapter.Failed {
-		fmt.Fprintf(t, "    %s\n", reason.In(t.Lang, c.Trouble.Why))
+		fmt.Fprintf(t, "    %s\n", reason.Of(t.Lang, c.Trouble.Why, c.Webhook))
 	}
 }
 
@@ -84,10 +84,10 @@ func padded(name string) string {
 // Result writes what follows from the steps: what to do, or what goes where.
 func (t *Teller) Result(c onecadapter.Checked) {
 	if c.Reply.Sent != "" {
-		fmt.Fprintln(t, t.Say("1C was told: ", "1С передано: ")+c.Reply.Sent)
+		fmt.Fprintln(t, t.Say("Told: ", "Передано: ")+reason.Sent(t.Lang, c.Reply.Sent))
 	}
 	if c.Trouble != nil {
-		fmt.Fprintln(t, t.Say("What to do: ", "Что делать: ")+remedy.For(t.Lang, c.Trouble.Why))
+		fmt.Fprintln(t, t.Say("What to do: ", "Что делать: ")+remedy.Of(t.Lang, c.Trouble.Why, c.Webhook))
 		if c.Trouble.Targets != "" {
 			fmt.Fprintln(t, "  "+c.Trouble.Targets)
 		}
@@ -95,15 +95,26 @@ func (t *Teller) Result(c onecadapter.Checked) {
 	}
 	var rows []string
 	for _, p := range c.Parameters {
-		from := p.From
-		if from == "" {
-			from = t.Say("nothing", "ничего")
-		}
-		rows = append(rows, p.Name+" ← "+from)
+		rows = append(rows, p.Name+" ← "+t.source(p.From))
 	}
 	if len(rows) > 0 {
 		fmt.Fprintln(t, t.Say("What goes where: ", "Что куда передаётся: ")+strings.Join(rows, ", "))
 	}
+}
+
+// source is what goes into a parameter, as callbus init says it too.
+func (t *Teller) source(from string) string {
+	switch from {
+	case "event":
+		return t.Say("the event", "событие")
+	case "remote":
+		return t.Say("the other side", "номер собеседника")
+	case "line":
+		return t.Say("the line", "линия")
+	case "":
+		return t.Say("nothing", "ничего")
+	}
+	return from
 }
 
 // Report is what a script reads; its names do not change.
@@ -140,7 +151,7 @@ func ReportOf(c onecadapter.Checked, l lang.Lang) Report {
 		r.Parameters[p.Name] = p.From
 	}
 	if c.Trouble != nil {
-		r.Failed, r.Why, r.Do = c.Trouble.Step, reason.In(l, c.Trouble.Why), remedy.For(l, c.Trouble.Why)
+		r.Failed, r.Why, r.Do = c.Trouble.Step, reason.Of(l, c.Trouble.Why, c.Webhook), remedy.Of(l, c.Trouble.Why, c.Webhook)
 		r.Operations, r.Targets = c.Trouble.Operations, c.Trouble.Targets
 	}
 	return r

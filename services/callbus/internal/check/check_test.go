@@ -48,26 +48,26 @@ func TestAnOperatorReadsTheSteps(t *testing.T) {
 	for _, c := range []struct {
 		got, want string
 	}{
-		{told(wrong(), lang.English, true), `1C main  http://server/base/ws/teldata.1cws
+		{told(wrong(), lang.English, true), `Target main  http://server/base/ws/teldata.1cws
   ok   DNS            1 ms 192.168.10.5
   ok   HTTP           31 ms
   FAIL login
     1C does not accept the user or the password (HTTP 401, empty answer)
   -    WSDL           not tried
-What to do: Correct the user, or the password in its file (UTF-8, one line). May the user log in with a password of 1C's own?
+What to do: Correct the user, or the password in its file (UTF-8, one line): a running Callbus tries a changed password at once. May the user log in with a password of 1C's own?
 `},
-		{told(wrong(), lang.Russian, false), `1С main  http://server/base/ws/teldata.1cws
+		{told(wrong(), lang.Russian, false), `Получатель main  http://server/base/ws/teldata.1cws
   ✓ DNS            1 мс 192.168.10.5
   ✓ HTTP           31 мс
   ✗ вход
     1С не принимает пользователя или пароль (HTTP 401, пустой ответ)
   · WSDL           не проверялось
-Что делать: Исправьте пользователя или пароль в его файле (UTF-8, одна строка). Включён ли у пользователя вход по паролю 1С?
+Что делать: Исправьте пользователя или пароль в его файле (UTF-8, одна строка): работающий Callbus сам попробует новый пароль сразу. Включён ли у пользователя вход по паролю 1С?
 `},
-		{told(well(), lang.Russian, false), `1С main  http://server/base/ws/teldata.1cws
+		{told(well(), lang.Russian, false), `Получатель main  http://server/base/ws/teldata.1cws
   ✓ пробный вызов  40 мс OK
-1С передано: TelData(Nomer_Sobitia: 4)
-Что куда передаётся: Nomer_Sobitia ← event, Kommentariy ← ничего
+Передано: TelData(Nomer_Sobitia: 4)
+Что куда передаётся: Nomer_Sobitia ← событие, Kommentariy ← ничего
 `},
 	} {
 		if diff := cmp.Diff(c.want, c.got); diff != "" {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -116,6 +117,9 @@ func (s *Seen) Collect(ctx context.Context, nc *nats.Conn) error {
 	if err != nil {
 		return err
 	}
+	if err := s.askWebhooks(ctx, nc); err != nil {
+		return err
+	}
 	switch hub, err := stream.HubBacklog(ctx, nc); {
 	case err == nil:
 		s.Hub = &hub
@@ -136,6 +140,21 @@ func (s *Seen) Collect(ctx context.Context, nc *nats.Conn) error {
 	}
 	s.Phones, err = KnownPhones(ctx, nc)
 	return err
+}
+
+// askWebhooks asks the adapters of what takes nothing whether it is a 1C.
+func (s *Seen) askWebhooks(ctx context.Context, nc *nats.Conn) error {
+	s.Webhooks = map[string]bool{}
+	for _, admin := range s.Admins {
+		for target := range admin.Away {
+			all, err := stream.AskStatus(ctx, nc, target)
+			if err != nil {
+				return err
+			}
+			s.Webhooks[target] = slices.ContainsFunc(all, func(a stream.Status) bool { return a.Webhook })
+		}
+	}
+	return nil
 }
 
 // KnownPhones reads the phone book, and marks old tokens; where no ingest has made one yet, it is empty.

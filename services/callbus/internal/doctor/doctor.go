@@ -52,6 +52,7 @@ type Seen struct {
 	NoCalls  bool   // NATS is there, and no CALLS
 	Embedded bool   // the broker of an ingest or a callbus up, which is alive with it
 	Store    stream.Store
+	Webhooks map[string]bool // targets that are no 1C
 	Hub      *stream.Backlog // of a branch: what waits for its hub; nil: this store is no branch's
 
 	Phones   []stream.KnownPhone

@@ -70,7 +70,7 @@ func (t Told) answer(l lang.Lang) string {
 	for _, e := range t.Endings {
 		what := e.Answer
 		if e.Kind != verdict.Delivered {
-			what = reason.In(l, e.Why)
+			what = reason.Of(l, e.Why, reason.Webhook(e.Sent))
 		}
 		said := strings.TrimSpace(kind(e.Kind, l) + " " + what)
 		i, again := at[e.Target]

@@ -80,8 +80,8 @@ func (x exam) unchanged(p stream.Progress) Finding {
 // away tells of a target that takes nothing. What becomes of its calls is said only where the store could be looked at.
 func (x exam) away(target, why string) Finding {
 	f := Finding{ID: "onec-away", Level: Fault, Target: target,
-		What: x.Sayf("Calls do not get through to target %s: %s", "Звонки не доходят до получателя %s: %s", target, reason.In(x.Lang, why)),
-		Do:   and(remedy.For(x.Lang, why), x.Say("A change of the settings wants a restart of Callbus", "После правки настроек перезапустите Callbus"))}
+		What: x.Sayf("Calls do not get through to target %s: %s", "Звонки не доходят до получателя %s: %s", target, reason.Of(x.Lang, why, x.Webhooks[target])),
+		Do:   and(remedy.Of(x.Lang, why, x.Webhooks[target]), x.Say("A change of the settings wants a restart of Callbus", "После правки настроек перезапустите Callbus"))}
 	if x.NATSAway || x.NoCalls {
 		return f
 	}
@@ -109,7 +109,7 @@ func (x exam) dead() (all []Finding) {
 	for _, target := range slices.Sorted(maps.Keys(count)) {
 		f := Finding{ID: "dead-letters", Level: Fault, Target: target,
 			What: x.Sayf("Target %s refused %d events, the last %s ago: %s", "Получатель %s отверг событий: %d, последнее %s назад: %s",
-				target, count[target], x.span(x.Now.Sub(last[target].Time)), reason.In(x.Lang, last[target].Why)),
+				target, count[target], x.span(x.Now.Sub(last[target].Time)), reason.Of(x.Lang, last[target].Why, reason.Webhook(last[target].Sent))),
 			Do: x.Say("callbus dead list shows them. Mend the cause, then callbus dead retry N sends one again",
 				"Список: callbus dead list. Устраните причину, затем отправьте заново: callbus dead retry N")}
 		if last[target].Time.Before(x.Since) {

@@ -18,11 +18,11 @@ import (
 func Line(d stream.DeadLetter, l lang.Lang) string {
 	unsure := ""
 	if d.Unsure {
-		unsure = l.Say(" (1C may have taken it)", " (возможно, 1С его приняла)")
+		unsure = l.Say(" (may have been taken)", " (возможно, принято)")
 	}
 	return l.Sayf("%6d  %s  %s  %-9s  line %s  %s  tries %d%s  %s", "%6d  %s  %s  %-9s  линия %s  %s  попыток %d%s  %s",
 		d.Number, d.Time.Local().Format(time.DateTime), d.Target, l.Event(d.Event.Type), d.Event.Line, d.Event.Remote.URI,
-		d.Attempts, unsure, cut(reason.In(l, d.Why)))
+		d.Attempts, unsure, cut(reason.Of(l, d.Why, reason.Webhook(d.Sent))))
 }
 
 // inLine bounds a reason in a list: 1C's exceptions may be a page long, and callbus dead show has them whole.
@@ -45,15 +45,15 @@ func Story(d stream.DeadLetter, l lang.Lang) string {
 	t.row(l.Say("accepted", "принято"), e.Time.Local().Format("2006-01-02 15:04:05.000")+", id "+e.ID)
 	t.row(l.Say("call", "звонок"), e.CallID)
 	t.row(l.Say("the phone said", "телефон сказал"), e.Raw)
-	t.row(l.Say("1C was told", "1С передано"), d.Sent)
+	t.row(l.Say("told", "передано"), reason.Sent(l, d.Sent))
 	t.tries(d)
-	t.row(l.Say("why", "почему"), reason.In(l, d.Why))
-	t.row(l.Say("1C answered", "1С ответила"), d.Answer)
+	t.row(l.Say("why", "почему"), reason.Of(l, d.Why, reason.Webhook(d.Sent)))
+	t.row(l.Say("answer", "ответ"), d.Answer)
 	if d.Unsure {
-		t.row(l.Say("beware", "учтите"), l.Say("1C may have taken one of the tries: sent again, it may show the call twice",
-			"возможно, 1С приняла одну из попыток: после повторной отправки звонок может появиться дважды"))
+		t.row(l.Say("beware", "учтите"), l.Say("one of the tries may have been taken: sent again, the call may show twice",
+			"возможно, одна из попыток принята: после повторной отправки звонок может появиться дважды"))
 	}
-	t.row(l.Say("what to do", "что делать"), remedy.For(l, d.Why))
+	t.row(l.Say("what to do", "что делать"), remedy.Of(l, d.Why, reason.Webhook(d.Sent)))
 	t.row("", l.Sayf("then: callbus dead retry %d (or let it go: callbus dead drop %[1]d)", "потом: callbus dead retry %d (или отказаться: callbus dead drop %[1]d)", d.Number))
 	return t.Builder.String()
 }
@@ -84,7 +84,7 @@ func (t *teller) tries(d stream.DeadLetter) {
 	for i, try := range d.Tries {
 		n := d.Attempts - len(d.Tries) + i + 1
 		t.row(t.Sayf("try %d", "попытка %d", n), t.Sayf("%s, %d ms: %s", "%s, %d мс: %s",
-			try.Time.Local().Format("15:04:05.000"), try.Took.Milliseconds(), reason.In(t.Lang, try.Why)))
+			try.Time.Local().Format("15:04:05.000"), try.Took.Milliseconds(), reason.Of(t.Lang, try.Why, reason.Webhook(d.Sent))))
 	}
 }
 

@@ -21,6 +21,41 @@ func In(l lang.Lang, why string) string {
 	return russian.Replace(why)
 }
 
+// Of is a reason of a target that is a 1C, or none.
+func Of(l lang.Lang, why string, webhook bool) string {
+	if webhook {
+		return OfReceiver(l, why)
+	}
+	return In(l, why)
+}
+
+// Webhook reports whether what was told was told to a receiver that is no 1C's web service.
+func Webhook(sent string) bool { return request.MatchString(sent) }
+
+var request = regexp.MustCompile(`^[A-Z]+ https?://`)
+
+// OfReceiver is a reason where the target is no 1C. The adapter goes by the status alone, and says of it what it would mean of 1C.
+func OfReceiver(l lang.Lang, why string) string { return In(l, receiver.Replace(why)) }
+
+var receiver = strings.NewReplacer(
+	"1C does not accept the user or the password", "the receiver does not accept the user, the password or the key",
+	"1C or its web server refuses access; rights of the user, or the address is not allowed", "the receiver refuses access",
+	"no web service is published at this URL any more", "the receiver has nothing at this URL any more",
+	"no web service is published at this URL", "the receiver has nothing at this URL",
+	"the web server has lost 1C behind it", "the receiver's web server has lost the program behind it",
+	"the web server got no answer of 1C in time", "the receiver's web server got no answer in time",
+	"1C is not available behind the web server", "the receiver is not available behind its web server",
+	"1C had no free session in time", "the receiver cannot answer so",
+	"1C is being updated", "the receiver sees a conflict",
+	"not an answer of 1C", "not an answer that was expected",
+	"; 1C may have processed the call", "; the receiver may have processed it",
+)
+
+// Sent is what a target was told, in a language. All but two words are values.
+func Sent(l lang.Lang, sent string) string {
+	return l.Say(sent, strings.NewReplacer("body: the whole event", "тело: событие целиком", ": the whole event", ": событие целиком").Replace(sent))
+}
+
 // russian has a phrase for each of onecadapter.Meanings. Of two phrases of which one begins with the other the longer
 // stands first.
 var russian = strings.NewReplacer(
@@ -64,6 +99,17 @@ var russian = strings.NewReplacer(
 	"1C failed", "сбой в 1С",
 	"the call is too large for the web server", "вызов слишком велик для веб-сервера",
 	"not an answer of 1C", "ответ не похож на ответ 1С",
+	"the receiver does not accept the user, the password or the key", "получатель не принимает пользователя, пароль или ключ",
+	"the receiver refuses access", "получатель не пускает",
+	"the receiver has nothing at this URL any more", "по этому адресу у получателя больше ничего нет",
+	"the receiver has nothing at this URL", "по этому адресу у получателя ничего нет",
+	"the receiver's web server has lost the program behind it", "веб-сервер получателя потерял связь с программой за ним",
+	"the receiver's web server got no answer in time", "веб-сервер получателя не дождался ответа",
+	"the receiver is not available behind its web server", "получатель за своим веб-сервером недоступен",
+	"the receiver cannot answer so", "получатель не может ответить в нужном виде",
+	"the receiver sees a conflict", "получатель сообщает о конфликте",
+	"not an answer that was expected", "ответ не из ожидаемых",
+	"; the receiver may have processed it", "; возможно, получатель его обработал",
 	"the receiver wants to be asked again", "получатель просит повторить позже",
 	"the receiver refuses the event", "получатель отверг событие",
 	"the receiver failed", "сбой у получателя",

@@ -2,6 +2,7 @@ package reason
 
 import (
 	"regexp"
+	"strings"
 	"testing"
 
 	onecadapter "github.com/callbus/callbus/services/onec-adapter"
@@ -49,3 +50,30 @@ func TestOfAConnectionThatWasNotMadeTheAddressIsTold(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatAReceiverWasToldIsSaidInRussian(t *testing.T) {
+	const sent = "POST https://crm.example.org (body: the whole event, who: <101>)"
+	if got := Sent(lang.Russian, sent); got != "POST https://crm.example.org (тело: событие целиком, who: <101>)" || Sent(lang.English, sent) != sent {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestOfAReceiverThatIsNo1CNothingIsSaidOf1C(t *testing.T) {
+	for _, m := range onecadapter.Meanings() {
+		for _, l := range []lang.Lang{lang.English, lang.Russian} {
+			got := OfReceiver(l, m)
+			if only1C.MatchString(m) {
+				continue // in the words of 1C itself
+			}
+			if strings.Contains(got, "1C") || strings.Contains(got, "1С") {
+				t.Errorf("%q: got %q", m, got)
+			}
+			if left := english.FindString(ours.ReplaceAllString(got, "")); l == lang.Russian && left != "" {
+				t.Errorf("%q: %q is left in %q", m, left, got)
+			}
+		}
+	}
+}
+
+// only1C are the reasons that the adapter reads in the words of 1C, or in its web service.
+var only1C = regexp.MustCompile(`licence|session|platform|in the database of 1C|1C refused|1C failed|the description|told already`)

@@ -15,21 +15,84 @@ var asked = regexp.MustCompile(`^read \S+: `)
 // For is what to do about a reason.
 func For(l lang.Lang, why string) string {
 	why = asked.ReplaceAllString(why, "")
-	for _, r := range remedies {
-		for _, phrase := range r.says {
-			if strings.HasPrefix(why, phrase) {
-				return l.Of(r.do)
-			}
-		}
+	if do, found := remedyIn(remedies, why); found {
+		return l.Of(do)
 	}
 	return l.Say("Look into 1C's log of events: it says what went wrong", "Посмотрите журнал регистрации 1С: там сказано, что случилось")
 }
 
-// remedies are asked in this order; each phrase is one of onecadapter.Meanings, or its beginning.
-var remedies = []struct {
+// Of is what to do about a reason of a target that is a 1C, or none.
+func Of(l lang.Lang, why string, webhook bool) string {
+	if webhook {
+		return ForReceiver(l, why)
+	}
+	return For(l, why)
+}
+
+// ForReceiver is what to do about a reason where the target is no 1C.
+func ForReceiver(l lang.Lang, why string) string {
+	if do, found := remedyIn(ofReceivers, why); found {
+		return l.Of(do)
+	}
+	for _, phrase := range same {
+		if strings.HasPrefix(why, phrase) {
+			return For(l, why)
+		}
+	}
+	return l.Say("Compare method, url and body of the target with what the receiver wants; its own log has more",
+		"Сверьте method, url и body в файле targets с тем, что нужно получателю; подробности в его журнале")
+}
+
+func remedyIn(table []remedy, why string) (lang.Text, bool) {
+	for _, r := range table {
+		for _, phrase := range r.says {
+			if strings.HasPrefix(why, phrase) {
+				return r.do, true
+			}
+		}
+	}
+	return lang.Text{}, false
+}
+
+type remedy struct {
 	says []string
 	do   lang.Text
-}{
+}
+
+// same are the reasons for which a receiver and 1C need the same.
+var same = []string{
+	"the name of the server", "the server cannot be reached", "this port", "somebody answers at this address", "nobody here knows who has signed",
+	"the certificate is for another name", "the receiver wants", "none of the statuses", "the target has no word", "a value of this event", "the call is too large", "not a call event",
+}
+
+// ofReceivers are the remedies where the target is no 1C.
+var ofReceivers = []remedy{
+	{[]string{"nobody listens"}, lang.Text{
+		En: "Start the receiver on that machine, or correct the port in its url", Ru: "Запустите получателя на той машине или исправьте порт в его url"}},
+	{[]string{"the certificate has expired"}, lang.Text{
+		En: "The receiver has to renew its certificate; are the clocks of both machines right?", Ru: "Получателю нужно обновить сертификат; верны ли часы на обеих машинах?"}},
+	{[]string{"no secure connection"}, lang.Text{
+		En: "Does the receiver speak TLS 1.2 or 1.3? Older ones are refused", Ru: "Умеет ли получатель TLS 1.2 или 1.3? Более старые не принимаются"}},
+	{[]string{"no answer in time", "the connection broke", "the call was broken off"}, lang.Text{
+		En: "Is the receiver overloaded or hanging? Where it is always so slow: timeout: in the targets file",
+		Ru: "Получатель перегружен или завис? Если он всегда такой медленный: timeout: в файле targets"}},
+	{[]string{"the web server", "1C is not available behind", "an error of the web server"}, lang.Text{
+		En: "The receiver's web server works, and the program behind it does not: is it running?", Ru: "Веб-сервер получателя работает, а программа за ним нет: запущена ли она?"}},
+	{[]string{"a redirect"}, lang.Text{
+		En: "Write the address that it points to into the target's url", Ru: "Укажите в url получателя адрес, на который идёт перенаправление"}},
+	{[]string{"no web service is published"}, lang.Text{
+		En: "Correct the target's url and method: the receiver knows no such address (404, 405, 410)", Ru: "Исправьте url и method получателя: такого адреса у него нет (404, 405, 410)"}},
+	{[]string{"1C does not accept", "1C or its web server refuses"}, lang.Text{
+		En: "Correct the key or the password in the target's headers, or its user; does the receiver let this machine's address in?",
+		Ru: "Исправьте ключ или пароль в headers получателя или его пользователя; пускает ли получатель адрес этой машины?"}},
+	{[]string{"a proxy stands between"}, lang.Text{
+		En: "Callbus uses no proxy: write an address that leads to the receiver directly", Ru: "Callbus не ходит через прокси: укажите адрес, который ведёт прямо к получателю"}},
+	{[]string{"too many calls", "1C is being updated"}, lang.Text{
+		En: "Nothing: events are kept, and are sent again by themselves. Where it stays so: fewer sessions", Ru: "Ничего: события сохраняются и уйдут сами. Если это надолго, уменьшите sessions"}},
+}
+
+// remedies are asked in this order; each phrase is one of onecadapter.Meanings, or its beginning.
+var remedies = []remedy{
 	{[]string{"the name of the server"}, lang.Text{
 		En: "Is the server's name spelled right, and does this machine's DNS know it? Try ping NAME, or write the address as numbers",
 		Ru: "Верно ли написано имя сервера, и знает ли его DNS этой машины? Попробуйте ping ИМЯ или укажите адрес цифрами"}},

@@ -15,7 +15,14 @@ var foreign = []string{"the service has no operation", "the operation ", "not a 
 
 func TestEachRemedyIsForAReasonThatThereIs(t *testing.T) {
 	meanings := append(onecadapter.Meanings(), foreign...)
-	for _, r := range remedies {
+	for _, phrase := range same {
+		if _, found := remedyIn(remedies, phrase); !found && !slices.ContainsFunc(remedies, func(r remedy) bool {
+			return slices.ContainsFunc(r.says, func(says string) bool { return strings.HasPrefix(says, phrase) })
+		}) {
+			t.Errorf("no remedy is for %q", phrase)
+		}
+	}
+	for _, r := range slices.Concat(remedies, ofReceivers) {
 		if !slices.ContainsFunc(r.says, func(phrase string) bool {
 			return slices.ContainsFunc(meanings, func(m string) bool { return strings.HasPrefix(m, phrase) })
 		}) {
@@ -54,5 +61,15 @@ func TestWhereTheDescriptionWasReadIsNoPartOfTheReason(t *testing.T) {
 	const why = "1C does not accept the user or the password (HTTP 401, HTML page)"
 	if got := For(lang.English, "read http://1c.example.org/ws?wsdl: "+why); got != For(lang.English, why) || !strings.Contains(got, "password in its file") {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestNobodyIsSentTo1CForAReceiverThatIsNone(t *testing.T) {
+	for _, m := range onecadapter.Meanings() {
+		for _, l := range []lang.Lang{lang.English, lang.Russian} {
+			if got := ForReceiver(l, m); strings.Contains(got, "1C") || strings.Contains(got, "1С") {
+				t.Errorf("%q: got %q", m, got)
+			}
+		}
 	}
 }

@@ -94,7 +94,7 @@ func (p printer) target(s stream.Standing) {
 	}
 	if s.Dead > 0 {
 		p.say("  dead letters: %d, the last %s ago: %s (callbus dead list)", "  отвергнуто событий: %d, последнее %s назад: %s (список: callbus dead list)",
-			s.Dead, p.ago(s.LastDead.Time), reason.In(p.l, s.LastDead.Why))
+			s.Dead, p.ago(s.LastDead.Time), reason.Of(p.l, s.LastDead.Why, reason.Webhook(s.LastDead.Sent)))
 	}
 	p.rules(s)
 }
@@ -129,7 +129,7 @@ func (p printer) state(s stream.Standing) string {
 		if !a.Since.IsZero() {
 			said += p.l.Sayf(" since %s (%s)", " с %s (%s)", p.when(a.Since), p.ago(a.Since))
 		}
-		return said + ": " + reason.In(p.l, a.Why)
+		return said + ": " + reason.Of(p.l, a.Why, a.Webhook)
 	}
 	return p.l.Say("works", "работает")
 }
@@ -193,7 +193,7 @@ func (p printer) does(a stream.Status, s stream.Standing) string {
 	case away(a) && of(s) == Away && a.Why == s.Adapters[0].Why:
 		return p.l.Say("tries again by itself", "повторяет попытки сам")
 	case away(a):
-		return p.l.Say("the target takes nothing: ", "получатель недоступен: ") + reason.In(p.l, a.Why)
+		return p.l.Say("the target takes nothing: ", "получатель недоступен: ") + reason.Of(p.l, a.Why, a.Webhook)
 	case s.Set.Paused != nil:
 		return p.l.Say("waits for the end of the pause", "ждёт конца паузы")
 	case len(owned(a, s)) > 0:

@@ -140,19 +140,19 @@ func (t *teller) passages(life stream.Life) {
 		return
 	}
 	if len(life.Passages) == 0 {
-		t.under(t.Say("no 1C has been connected so far: nobody waits for it", "1С ещё не подключали: событие никому не передаётся"))
+		t.under(t.Say("no target has been connected so far: nobody waits for it", "получателей ещё не подключали: событие никому не передаётся"))
 	}
 	last := ""
-	for _, p := range life.Passages {
+	for i, p := range life.Passages {
 		if p.Target != last {
-			fmt.Fprintf(t, "  1C %s:\n", p.Target)
+			fmt.Fprintf(t, "  %s:\n", t.Sayf("target %s", "получатель %s", p.Target))
 			last = p.Target
 		}
-		t.passage(p)
+		t.passage(p, i+1 < len(life.Passages) && life.Passages[i+1].Retry && life.Passages[i+1].Target == p.Target)
 	}
 }
 
-func (t *teller) passage(p stream.Passage) {
+func (t *teller) passage(p stream.Passage, retried bool) {
 	if !p.Again.IsZero() {
 		t.at(p.Again, t.Say("sent again by an operator: number %d", "отправлено ещё раз оператором: №%d"), p.Sequence)
 	}
@@ -162,10 +162,11 @@ func (t *teller) passage(p stream.Passage) {
 	case p.Wait != nil:
 		t.wait(p.Target, *p.Wait)
 	case p.Before:
-		t.under(t.Say("this 1C was connected later: the event is not for it", "эту 1С подключили позже: событие не для неё"))
+		t.under(t.Say("this target was connected later: the event is not for it", "этого получателя подключили позже: событие не для него"))
+	case retried:
+		t.under(t.Say("refused by the target; the dead letter is gone since its retry", "отвергнуто получателем; запись удалена после повтора"))
 	default:
-		t.under(t.Say("it has ended; how is not kept any more (a dead letter goes when its event has ended anew)",
-			"обработано; чем кончилось, уже не хранится (отвергнутое удаляется, когда отправлено ещё раз и обработано)"))
+		t.under(t.Say("it has ended; how is not kept any more", "обработано; чем кончилось, уже не хранится"))
 	}
 }
 
@@ -175,35 +176,35 @@ func (t *teller) ending(e stream.Ended) {
 		t.under(t.Sayf("%d earlier tries are not kept one by one", "ранних попыток, не записанных по отдельности: %d", earlier))
 	}
 	for i, try := range e.Tries {
-		t.at(try.Time, t.Say("try %d, %d ms: %s", "попытка %d, %d мс: %s"), earlier+i+1, try.Took.Milliseconds(), t.outcome(try))
+		t.at(try.Time, t.Say("try %d, %d ms: %s", "попытка %d, %d мс: %s"), earlier+i+1, try.Took.Milliseconds(), t.outcome(try, reason.Webhook(e.Sent)))
 	}
 	t.at(e.Time, "%s", t.end(e))
 	if e.Answer != "" {
-		t.under(t.Say("1C's answer: ", "ответ 1С: ") + e.Answer)
+		t.under(t.Say("its answer: ", "ответ: ") + e.Answer)
 	}
 	if e.Kind == verdict.Dead {
-		t.under(t.Sayf("mend 1C, then: callbus dead retry %d", "исправьте 1С, потом: callbus dead retry %d", e.Number))
+		t.under(t.Sayf("mend the cause, then: callbus dead retry %d", "устраните причину, потом: callbus dead retry %d", e.Number))
 	}
 	if e.Unsure {
-		t.under(t.Say("1C may have taken an earlier try: a second pop-up is possible",
-			"возможно, 1С приняла и более раннюю попытку: карточка звонка могла появиться дважды"))
+		t.under(t.Say("an earlier try may have been taken too: a second pop-up is possible",
+			"возможно, принята и более ранняя попытка: карточка звонка могла появиться дважды"))
 	}
 }
 
-// outcome is 1C's word on one try. Its status is in the reason, as a rule.
-func (t *teller) outcome(try verdict.Try) string {
+// outcome is the target's word on one try. Its status is in the reason, as a rule.
+func (t *teller) outcome(try verdict.Try, webhook bool) string {
 	if try.Why == "" {
-		return t.Say("1C took it", "1С приняла")
+		return t.Say("taken", "принято")
 	}
 	status := fmt.Sprintf("HTTP %d", try.Status)
 	if try.Status == 0 || strings.Contains(try.Why, status) {
-		return reason.In(t.Lang, try.Why)
+		return reason.Of(t.Lang, try.Why, webhook)
 	}
-	return status + ", " + reason.In(t.Lang, try.Why)
+	return status + ", " + reason.Of(t.Lang, try.Why, webhook)
 }
 
 func (t *teller) end(e stream.Ended) string {
-	why := reason.In(t.Lang, e.Why)
+	why := reason.Of(t.Lang, e.Why, reason.Webhook(e.Sent))
 	switch e.Kind {
 	case verdict.Delivered:
 		return t.Sayf("delivered, tries: %d", "доставлено, попыток: %d", e.Attempts)
@@ -216,17 +217,17 @@ func (t *teller) end(e stream.Ended) string {
 func (t *teller) wait(target string, w stream.Wait) {
 	tried := t.Say("it was tried last at %s", "последняя попытка в %s")
 	if w.Ahead > 0 {
-		t.under(t.Sayf("waits for 1C, events before it: %d", "ждёт 1С, впереди событий: %d", w.Ahead))
+		t.under(t.Sayf("waits, events before it: %d", "ждёт, впереди событий: %d", w.Ahead))
 		tried = t.Say("the first of them was tried last at %s", "последняя попытка с первым из них в %s")
 	} else {
-		t.under(t.Say("waits for 1C, and is next", "ждёт 1С, в очереди первое"))
+		t.under(t.Say("waits, and is next", "ждёт, в очереди первое"))
 	}
 	t.state(target, w, tried)
 	if w.Took.IsZero() {
-		t.under(t.Say("this 1C has taken nothing so far", "эта 1С пока ничего не приняла"))
+		t.under(t.Say("this target has taken nothing so far", "этот получатель пока ничего не принял"))
 		return
 	}
-	t.under(t.Sayf("this 1C took an event last at %s", "последнее событие эта 1С приняла в %s", t.clock(w.Took)))
+	t.under(t.Sayf("this target took an event last at %s", "последнее событие этот получатель принял в %s", t.clock(w.Took)))
 }
 
 // state says why an event waits, as far as anybody knows.
@@ -242,16 +243,16 @@ func (t *teller) state(target string, w stream.Wait, tried string) {
 	switch {
 	case w.Paused != nil:
 		t.under(t.Sayf("the target is paused since %s; to go on: callbus resume %s", "получатель приостановлен с %s; продолжить: callbus resume %s",
-			w.Paused.Since.Local().Format("02.01.2006 15:04:05"), target))
+			w.Paused.Since.Local().Format(time.DateTime), target))
 	case away:
-		t.under(t.Sayf("1C takes no calls: %s. It is tried again by itself", "1С не принимает звонки: %s. Callbus повторяет попытки сам", reason.In(t.Lang, why)))
+		t.under(t.Sayf("the target cannot take it: %s. It is tried again by itself", "передать не удаётся: %s. Callbus повторяет попытки сам", reason.In(t.Lang, why)))
 	case !w.Owned:
-		t.under(t.Say("nobody passes events to this 1C: Callbus does not run, or has not found it since its start; callbus doctor says why",
-			"этой 1С никто не передаёт события: Callbus не запущен или с запуска её не нашёл; почему — скажет callbus doctor"))
+		t.under(t.Say("nobody passes events to this target: Callbus does not run, or has not found it since its start; callbus doctor says why",
+			"этому получателю никто не передаёт события: Callbus не запущен или с запуска его не нашёл; почему — скажет callbus doctor"))
 	case w.InHand.IsZero():
 		t.under(t.Say("it has not been tried yet", "до попытки ещё не дошло"))
 	default:
-		t.under(t.Say("1C has not answered yet; if it stays so, callbus doctor says why",
-			"1С ещё не ответила; если это надолго, почему — скажет callbus doctor"))
+		t.under(t.Say("it has not answered yet; if it stays so, callbus doctor says why",
+			"ответа ещё нет; если это надолго, почему — скажет callbus doctor"))
 	}
 }

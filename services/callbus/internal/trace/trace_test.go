@@ -74,6 +74,7 @@ func stories() map[string][]stream.Life {
 		"sent_again": with(func(l *stream.Life) {
 			l.Passages = []stream.Passage{
 				{Target: "main", Sequence: 17},
+				{Target: "main", Sequence: 19, Again: at(30_000), Retry: true},
 				{Target: "main", Sequence: 21, Again: at(60_000), Ending: ended("main", verdict.Done(), 60_030, try(60_005, 20, 0, ""))},
 			}
 		}),
