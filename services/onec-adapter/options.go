@@ -55,7 +55,7 @@ type Target struct {
 	BearerFile   string            `yaml:"bearer_file"` // holds a token, in place of user and password
 	Operation    string            `yaml:"operation"`
 	SOAP12       bool              `yaml:"soap12"`
-	Session      onec.Mode         `yaml:"session"`   // how calls come to sessions of 1C: auto, header or none
+	Session      onec.Mode         `yaml:"session"`   // how calls come to sessions of 1C: auto, header or none; auto if empty, for HTTP none
 	Sessions     int               `yaml:"sessions"`  // calls at once in this 1C
 	Timeout      time.Duration     `yaml:"timeout"`   // of one call
 	FreshFor     time.Duration     `yaml:"fresh_for"` // older events are skipped; 0: none is too old
@@ -176,6 +176,9 @@ func (t *Target) defaults() {
 	}
 	if t.Timeout == 0 {
 		t.Timeout = onec.DefaultTimeout
+	}
+	if t.Session == "" && t.Protocol == ProtocolHTTP {
+		t.Session = onec.None // most webhooks are no 1C, and a header of its sessions would puzzle them
 	}
 }
 

@@ -41,6 +41,9 @@ func newCRM(t *testing.T) *crm {
 	c := &crm{}
 	c.Server = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
+		if session := r.Header.Get("IBSession"); session != "" {
+			t.Errorf("a webhook that is no 1C was told of a session of 1C: %s", session)
+		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.got = append(c.got, hit{
@@ -232,7 +235,7 @@ func TestAnHTTPServiceOf1CIsCalledInFewSessions(t *testing.T) {
 		t.Fatal(err)
 	}
 	run(t, server, onecadapter.Options{Targets: targetsFile(t, fmt.Sprintf(
-		"targets: [{name: main, protocol: http, url: %q, user: Телефония, password_file: %q, sessions: 2}]", s.HTTPURL(), password))})
+		"targets: [{name: main, protocol: http, url: %q, user: Телефония, password_file: %q, session: auto, sessions: 2}]", s.HTTPURL(), password))})
 	publish(t, nc, 4, 5)
 	eventually(t, "every event has its ending", func() bool { return endings(t, nc) == 20 })
 	keys := map[string]bool{}
