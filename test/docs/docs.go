@@ -20,7 +20,7 @@ type Program struct {
 	Flags     []Flag
 }
 
-var usageFlag = regexp.MustCompile(`(?m)^  -([a-z0-9-]+).*\n\s+\t(.*)$`)
+var usageFlag = regexp.MustCompile(`(?m)^  --?([a-z0-9-]+).*\n\s+\t(.*)$`)
 var usageDefault = regexp.MustCompile(`\(default "?(.*?)"?\)$`)
 
 // ParseUsage reads what the standard flag package prints for -h.
