@@ -130,8 +130,8 @@ func TestAHoleIn1CIsFilled(t *testing.T) {
 	rig.Claim(t, "resend to a paused target", o.refuses(append(hole, "--yes")...), "target main is paused; first: callbus resume main")
 	o.says("resume", "main")
 	rig.Claim(t, "resend without an end", o.refuses("resend", "--since", "1h"), "--since and --until")
-	rig.Claim(t, "resend of one line", o.says(append(hole, "--line", "102", "--yes")...), "target main: 4 to be sent again", "sent 4 of 4, 1C took 4, refused 0")
-	rig.Claim(t, "resend of the rest", o.says(append(hole, "--yes")...), "target main: 8 to be sent again", "told of them again since: 4", "1C took 8")
+	rig.Claim(t, "resend of one line", o.says(append(hole, "--line", "102", "--yes")...), "target main: 4 to be sent again", "sent 4 of 4, taken 4, refused 0")
+	rig.Claim(t, "resend of the rest", o.says(append(hole, "--yes")...), "target main: 8 to be sent again", "told of them again since: 4", "taken 8")
 	rig.Claim(t, "resend once more", o.says(append(hole, "--yes")...), "target main: 0 to be sent again", "told of them again since: 12")
 	again := worked(o.onec)[len(told):]
 	for _, line := range []string{"101", "102", "103"} {

@@ -48,7 +48,7 @@ func TestTraceTellsADeliveryADeadLetterAndAWait(t *testing.T) {
 	rig.Accepted(t, o.phones, rig.CheckPhone(1, "sip:74951234567@operatorsip.ru", "101"))
 	o.tells("en", "delivered, tries: 1", "incoming, line 101 ← +74951234567", "127.0.0.1, dialect checkphone", "event=1&p1=sip:74951234567@operatorsip.ru&p2=101",
 		"stored: number 1 of CALLS, calls.incoming", "target main:", "taken", "its answer: OK")
-	if story := o.says("trace", "101", "--lang", "en"); !regexp.MustCompile(`try 1, \d+ ms: 1C took it`).MatchString(story) {
+	if story := o.says("trace", "101", "--lang", "en"); !regexp.MustCompile(`try 1, \d+ ms: taken`).MatchString(story) {
 		t.Errorf("want the milliseconds of the try in\n%s", story)
 	}
 
@@ -62,7 +62,7 @@ func TestTraceTellsADeliveryADeadLetterAndAWait(t *testing.T) {
 	rig.Accepted(t, o.phones, rig.CheckPhone(4, "sip:74951234567@operatorsip.ru", "101"))
 	rig.Accepted(t, o.phones, rig.CheckPhone(1, "sip:74957654321@operatorsip.ru", "101"))
 	o.tells("en", "the target cannot take it: nobody listens at this address (", "waits, and is next", "it was tried last at ", "waits, events before it: 1",
-		"this 1C took an event last at ")
+		"this target took an event last at ")
 	rig.Claim(t, "callbus trace of a number", o.says("trace", "--lang", "ru", "-n", "1", "8 (495)", "765-43-21"),
 		"входящий, линия 101 ← +74957654321", "передать не удаётся: по этому адресу никто не отвечает (")
 	number := rig.DeadLetter(t, rig.Connect(t, "nats://"+o.nats, filepath.Join(o.data, broker.CredsFile))).Event.ID
