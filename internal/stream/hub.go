@@ -33,18 +33,15 @@ func HubBacklog(ctx context.Context, branch *nats.Conn) (b Backlog, err error) {
 		return b, fmt.Errorf("look at consumer %s: %w", hubCursor, err)
 	}
 	info := c.CachedInfo()
-	if b.Waiting = info.NumPending + uint64(info.NumAckPending); b.Waiting == 0 {
-		return b, nil
-	}
 	m, err := calls.GetMsg(ctx, info.AckFloor.Stream+1, jetstream.WithGetMsgSubject("calls.*"))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return Backlog{}, nil // it has passed meanwhile
+		return b, nil
 	}
 	if err != nil {
 		return b, fmt.Errorf("look at what waits for the hub: %w", err)
 	}
-	b.Oldest = m.Time
-	return b, nil
+	// Right after a reset the consumer has not counted yet (seen: none).
+	return Backlog{Waiting: max(1, info.NumPending+uint64(info.NumAckPending)), Oldest: m.Time}, nil
 }
 
 // ForgetHub lets go of what was not forwarded. The note stays: should the store become a branch's again, it goes on where it

@@ -151,24 +151,26 @@ func TestABranchAndItsHubAreKilledAndEveryCallArrivesOnce(t *testing.T) {
 	phones.Wait()
 
 	there := rig.Connect(t, hub.url("callbus:hubsecret"), "")
+	var got map[string][]string
+	var events []call.Event
+	asked := 0
+	for _, ids := range answered {
+		asked += len(ids)
+	}
 	rig.Until(t, "the hub to have it all", func() (any, bool) {
+		var err error
+		if events, err = stream.Latest(rig.Context(t), there, 1<<20); err != nil {
+			return err, false
+		}
+		n := 0
+		got, n = thoseOf(answered, events)
+		return fmt.Sprint(n, " of ", asked), n >= asked
+	})
+	rig.Until(t, "the branch to say so", func() (any, bool) {
 		left := metric(t, branch.admin, "callbus_hub_waiting_events ")
 		return left, left == "0" && metric(t, branch.admin, "callbus_hub_connected ") == "1"
 	})
-	got, times := map[string][]string{}, map[string]int{}
-	events, err := stream.Latest(rig.Context(t), there, 1<<20)
-	if err != nil {
-		t.Fatal(err)
-	}
-	asked := 0
-	for line, ids := range answered {
-		asked += len(ids)
-		for _, e := range events {
-			if string(e.Line) == line && slices.Contains(ids, e.CallID) {
-				got[line] = append(got[line], e.CallID)
-			}
-		}
-	}
+	times := map[string]int{}
 	for _, e := range events {
 		times[e.CallID]++
 	}
@@ -181,6 +183,18 @@ func TestABranchAndItsHubAreKilledAndEveryCallArrivesOnce(t *testing.T) {
 	if diff := cmp.Diff(answered, got); diff != "" {
 		t.Errorf("calls by line (-answered +at the hub):\n%s", diff)
 	}
+}
+
+// thoseOf are the calls of events that were answered, by line, and how many they are.
+func thoseOf(answered map[string][]string, events []call.Event) (got map[string][]string, n int) {
+	got = map[string][]string{}
+	for _, e := range events {
+		if line := string(e.Line); slices.Contains(answered[line], e.CallID) {
+			got[line] = append(got[line], e.CallID)
+			n++
+		}
+	}
+	return got, n
 }
 
 // metric is a value on the admin port; name is followed by a blank.
