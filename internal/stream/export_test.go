@@ -50,3 +50,6 @@ func ChangeUpTo(ctx context.Context, nc *nats.Conn, target string, lanes, step i
 	}
 	return err
 }
+
+// Refused is refused.
+var Refused = refused

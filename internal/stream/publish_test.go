@@ -162,10 +162,105 @@ func TestWithoutNATSAPublishFailsAtOnce(t *testing.T) {
 		t.Errorf("it took %v to say so", took)
 	}
 	server.Restart()
+	for {
+		_, err := p.Publish(ctx(t), call.Event{Type: call.Incoming, Line: "101"})
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, stream.ErrAway) {
+			t.Fatalf("once it is back: %v", err)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// Bug: the client is locked while it dials; a server that had been unplugged kept phones waiting for five seconds, without an answer.
+func TestWhileAServerThatSaysNothingIsDialledAPublishFailsAtOnce(t *testing.T) {
+	t.Parallel()
+	server := natstest.Start(t)
+	server.Declared()
+	mute, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mute.Close()
+	first, broken := make(chan net.Conn, 1), make(chan struct{}) // the first connection works, those after it hear nothing
+	go func() {
+		client, err := mute.Accept()
+		if err != nil {
+			return
+		}
+		back, err := net.Dial("tcp", strings.TrimPrefix(server.URL(), "nats://"))
+		if err != nil {
+			return
+		}
+		first <- client
+		go io.Copy(back, client) //nolint:errcheck // it ends with the test
+		go io.Copy(client, back) //nolint:errcheck // likewise
+		for {
+			again, err := mute.Accept()
+			if err != nil {
+				return
+			}
+			defer again.Close()
+			select {
+			case <-broken:
+			default:
+				close(broken)
+			}
+		}
+	}()
+	nc, err := stream.Connect(stream.ConnectOptions{Name: "mute", URL: "nats://" + mute.Addr().String(), Creds: server.Creds()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	p := publisher(t, nc)
+	publish(t, p, "101", 1)
+	(<-first).Close()
+	<-broken
+	begin := time.Now()
+	if _, err := p.Publish(ctx(t), call.Event{Type: call.Incoming, Line: "101"}); !errors.Is(err, stream.ErrAway) {
+		t.Errorf("error %v, want ErrAway", err)
+	}
+	if took := time.Since(begin); took > 500*time.Millisecond {
+		t.Errorf("it took %v to say so", took)
+	}
+}
+
+// A cluster that elects a new leader for CALLS has none for a moment, and the server says that nobody listens.
+func TestAStreamThatIsThereWithinThePatienceIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	nc := natstest.Start(t).Connect()
 	for !nc.IsConnected() {
 		time.Sleep(time.Millisecond)
 	}
-	publish(t, p, "101", 1)
+	p := publisher(t, nc)
+	declared := make(chan error, 1)
+	go func() {
+		time.Sleep(300 * time.Millisecond)
+		js, err := jetstream.New(nc)
+		if err == nil {
+			_, err = stream.DeclareIngest(context.Background(), js, natstest.Room, 1)
+		}
+		declared <- err
+	}()
+	if _, err := p.Publish(ctx(t), call.Event{Type: call.Incoming, Line: "101"}); err != nil {
+		t.Errorf("the stream was there in time: %v", err)
+	}
+	if err := <-declared; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Bug: a cluster says of an id that it is storing it; that was taken for a refusal, and the phone told 503 at once.
+func TestAnIdInProcessIsNoRefusal(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[jetstream.ErrorCode]bool{10158: false, 10077: true, 10023: true} {
+		if got := stream.Refused(&jetstream.APIError{ErrorCode: code}); got != want {
+			t.Errorf("error %d is a refusal: %v, want %v", code, got, want)
+		}
+	}
 }
 
 func TestARefusedPublisherSaysWhy(t *testing.T) {
