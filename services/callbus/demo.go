@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/callbus/callbus/services/callbus/internal/lang"
+	"github.com/callbus/callbus/services/callbus/internal/setup"
+	onecadapter "github.com/callbus/callbus/services/onec-adapter"
 	"github.com/callbus/callbus/services/onec-adapter/onectest"
 )
 
@@ -28,17 +31,47 @@ func (o *office) bringStandin() error {
 func (o *office) startStandin(context.Context) error { return o.standin.Start(standinAddr) }
 func (o *office) stopStandin(context.Context) error  { return o.standin.Close() }
 
-// welcome says where phones are to call, and in the demo plays a call through.
+// welcome says where phones are to call and what 1C will be told, and in the demo plays a call through.
 func (o *office) welcome(context.Context) error {
 	o.started.Store(true)
 	fmt.Print(urlsToPaste(*o.tongue, o.phones, o.ingest.Access.AsksForTokens(), o.demo))
 	if !o.demo {
+		go o.tellPlans(os.Stdout, planTime)
 		return nil
 	}
 	if err := o.follow(os.Stdout); err != nil {
 		return err
 	}
 	return playCall(*o.tongue, "http://"+net.JoinHostPort(boundTo(o.phones, localhost), port(o.phones)))
+}
+
+const (
+	planTime = 2 * time.Second // a 1C that is there has described itself long before
+	maxPlans = 64
+)
+
+// planned keeps what goes where until it is told; nobody asks later.
+func (o *office) planned(c onecadapter.Checked) {
+	select {
+	case o.plans <- c:
+	default:
+	}
+}
+
+// tellPlans tells what goes where in each 1C that is there at the start. Of the others the log tells, when they are.
+func (o *office) tellPlans(w io.Writer, wait time.Duration) {
+	end := time.After(wait)
+	for {
+		select {
+		case c := <-o.plans:
+			if c.Service != "" { // a webhook has no parameters
+				setup.Plan(w, *o.tongue, o.tongue.Say("1C ", "1С ")+c.Target, c, o.adapter.Targets == "")
+				fmt.Fprintln(w)
+			}
+		case <-end:
+			return
+		}
+	}
 }
 
 // playCall is the original article's call: it rings, is answered, ends.

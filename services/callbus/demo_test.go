@@ -1,11 +1,17 @@
 package callbus
 
 import (
+	"bytes"
 	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/callbus/callbus/services/callbus/internal/lang"
+	onecadapter "github.com/callbus/callbus/services/onec-adapter"
 )
 
 // The two languages differ in words alone: URLs and commands are pasted, and must be the same.
@@ -25,4 +31,27 @@ func TestTheWelcomeSpeaksBothLanguages(t *testing.T) {
 	if strings.Count(en, "\n") != strings.Count(ru, "\n") {
 		t.Errorf("the languages have other lines:\n%s\n%s", en, ru)
 	}
+}
+
+func TestTheScreenTellsWhatGoesWhereInEach1CThatIsThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		russian := lang.Russian
+		o := office{tongue: &russian, plans: make(chan onecadapter.Checked, 1)}
+		go func() {
+			time.Sleep(planTime / 2)
+			o.planned(onecadapter.Checked{Target: "crm", Operation: "POST http://crm"})
+			time.Sleep(planTime / 4)
+			o.planned(onecadapter.Checked{Target: "main", Service: "TelData", Operation: "TelData", Version: "SOAP 1.1", Parameters: []onecadapter.Parameter{{Name: "Номер", From: "event"}, {Name: "Кто", From: "remote"}}})
+		}()
+		var screen bytes.Buffer
+		o.tellPlans(&screen, planTime)
+		want := "1С main ответила: сервис TelData, операция TelData, SOAP 1.1. Что куда попадёт:\n" +
+			"  Номер ← событие: 1 входящий, 2 ответ, 3 исходящий, 4 завершён, пропущен или отклонён\n" +
+			"  Кто   ← номер собеседника, как его прислал телефон\n\n"
+		if diff := cmp.Diff(want, screen.String()); diff != "" {
+			t.Errorf("the screen (-want +got):\n%s", diff)
+		}
+		o.planned(onecadapter.Checked{})
+		o.planned(onecadapter.Checked{}) // nobody looks any more, and the adapter goes on
+	})
 }

@@ -39,7 +39,8 @@ type office struct {
 	ingest     ingest.Options
 	adapter    onecadapter.Options
 
-	started atomic.Bool // all of it, once
+	plans   chan onecadapter.Checked // what goes where, as the adapter finds it out
+	started atomic.Bool              // all of it, once
 	log     zerolog.Logger
 	group   *lifecycle.Group
 	broker  *broker.Broker
@@ -81,7 +82,7 @@ func (o *office) fileFlags() *flag.FlagSet {
 // then the calls of 1C are finished, and the store closes last.
 func (o *office) run(ctx context.Context, log zerolog.Logger) error {
 	log = log.Hook(zerolog.HookFunc(o.saidOnce))
-	o.log = log
+	o.log, o.plans = log, make(chan onecadapter.Checked, maxPlans)
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if o.demo {
@@ -108,7 +109,7 @@ func (o *office) run(ctx context.Context, log zerolog.Logger) error {
 	if !o.forwardsOnly() {
 		o.add("adapter", func(ctx context.Context, ready func()) error {
 			a := o.adapter
-			a.Broker, a.Monitor, a.Metrics, a.Log, a.Ready = o.broker, monitor, metrics, log, ready
+			a.Broker, a.Monitor, a.Metrics, a.Log, a.Ready, a.Planned = o.broker, monitor, metrics, log, ready, o.planned
 			return onecadapter.Run(ctx, a)
 		})
 	}

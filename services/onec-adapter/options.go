@@ -41,7 +41,9 @@ type Options struct {
 	Metrics *prometheus.Registry
 	// Ready is told once the service works, whether 1C is there or not. It may be nil.
 	Ready func()
-	Log   zerolog.Logger
+	// Planned is told what goes where in a target, whenever that was found out anew. It must not block, and may be nil.
+	Planned func(Checked)
+	Log     zerolog.Logger
 }
 
 // Target is one 1C, or another system that wants to know of calls, as a targets file describes it.

@@ -152,7 +152,7 @@ func (x *exam) describe(ctx context.Context) error {
 		err = x.clearer(ctx, err)
 		failed = stepOf(err)
 	}
-	x.plan(plan)
+	x.checked.planned(plan)
 	if x.target.Protocol == ProtocolHTTP {
 		if err != nil {
 			return x.fail(Mapping, took, err)
@@ -173,8 +173,8 @@ func (x *exam) describe(ctx context.Context) error {
 	return nil
 }
 
-func (x *exam) plan(p onec.Plan) {
-	c := &x.checked
+// planned takes over what a plan says.
+func (c *Checked) planned(p onec.Plan) {
 	if p.URL != "" {
 		c.URL = p.URL
 	}

@@ -172,6 +172,11 @@ func (w *work) session(ctx context.Context) {
 	for _, line := range plan.Lines() {
 		w.log.Info().Msg("target.plan: " + line)
 	}
+	if w.Planned != nil {
+		found := Checked{Target: w.target.Name, URL: w.target.URL}
+		found.planned(*plan)
+		w.Planned(found)
+	}
 	var lanes []deliver.Lane
 	for _, l := range opened.lanes {
 		lanes = append(lanes, lane{Lane: l, gone: end})

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/callbus/callbus/internal/config"
 	"github.com/callbus/callbus/internal/phone"
+	"github.com/callbus/callbus/services/callbus/internal/lang"
 	"github.com/callbus/callbus/services/callbus/internal/reason"
 	onecadapter "github.com/callbus/callbus/services/onec-adapter"
 )
@@ -199,9 +201,9 @@ func (s *Setup) mend(ctx context.Context, t *onecadapter.Trouble) (settled bool,
 			"%s. Поправьте этот файл и запускайте с ним: callbus up --targets ФАЙЛ:\n\n%s", why, t.Targets))
 	}
 	if s.Yes {
-		return false, errors.New("1C: " + why)
+		return false, errors.New(s.Say("1C: ", "1С: ") + why)
 	}
-	fmt.Fprintf(s.Out, "  1C: %s\n", why)
+	fmt.Fprintf(s.Out, s.Say("  1C: %s\n", "  1С: %s\n"), why)
 	switch t.Cause {
 	case onecadapter.Address:
 		delete(s.Given, "onec-url")
@@ -229,28 +231,36 @@ func (s *Setup) anyway(ctx context.Context) (settled bool, err error) {
 	return settled, err
 }
 
-// plan shows what goes where: it is the contract with this 1C.
-func (s *Setup) plan(c onecadapter.Checked) {
-	fmt.Fprintf(s.Out, s.Say("1C is there: service %s, operation %s, %s. What goes where:\n", "1С ответила: сервис %s, операция %s, %s. Что куда попадёт:\n"),
-		c.Service, c.Operation, c.Version)
-	table := tabwriter.NewWriter(s.Out, 0, 0, 1, ' ', 0)
+// plan shows what goes where.
+func (s *Setup) plan(c onecadapter.Checked) { Plan(s.Out, s.Lang, s.Say("1C", "1С"), c, true) }
+
+// Plan shows what goes where in a target, by its name: it is the contract with this 1C. Usual are the events and the numbers that
+// no targets file has changed.
+func Plan(w io.Writer, l lang.Lang, name string, c onecadapter.Checked, usual bool) {
+	fmt.Fprintf(w, l.Say("%s is there: service %s, operation %s, %s. What goes where:\n", "%s ответила: сервис %s, операция %s, %s. Что куда попадёт:\n"),
+		name, c.Service, c.Operation, c.Version)
+	table := tabwriter.NewWriter(w, 0, 0, 1, ' ', 0)
 	for _, p := range c.Parameters {
-		fmt.Fprintf(table, "  %s\t← %s\n", p.Name, s.source(p.From))
+		fmt.Fprintf(table, "  %s\t← %s\n", p.Name, source(l, p.From, usual))
 	}
 	table.Flush()
 }
 
-func (s *Setup) source(from string) string {
-	switch from {
-	case "event":
-		return s.Say("the event: 1 incoming, 2 answered, 3 outgoing, 4 ended, missed or rejected",
+func source(l lang.Lang, from string, usual bool) string {
+	switch {
+	case from == "event" && usual:
+		return l.Say("the event: 1 incoming, 2 answered, 3 outgoing, 4 ended, missed or rejected",
 			"событие: 1 входящий, 2 ответ, 3 исходящий, 4 завершён, пропущен или отклонён")
-	case "remote":
-		return s.Say("the other side, as the phone sent it", "номер собеседника, как его прислал телефон")
-	case "line":
-		return s.Say("the line", "линия")
-	case "":
-		return s.Say("nothing", "ничего")
+	case from == "remote" && usual:
+		return l.Say("the other side, as the phone sent it", "номер собеседника, как его прислал телефон")
+	case from == "event":
+		return l.Say("the event", "событие")
+	case from == "remote":
+		return l.Say("the other side", "номер собеседника")
+	case from == "line":
+		return l.Say("the line", "линия")
+	case from == "":
+		return l.Say("nothing", "ничего")
 	}
 	return from
 }
