@@ -82,7 +82,7 @@ func TestMainSpeaksTheLanguageThatIsAskedFor(t *testing.T) {
 		{"--version", 0, "callbus dev"},
 		{"fake1c -h", 0, "Its web service: http://127.0.0.1:8081/base/ws/teldata.1cws"},
 		{"trace -h", 0, "  --nats-ca FILE\n"},
-		{"trace -h --lang ru", 0, "  --data ПАПКА\n"},
+		{"trace --lang ru -h", 0, "  --data ПАПКА\n"},
 		{"bogus", 2, "callbus: there is no command \"bogus\"\n\nCallbus carries"},
 		{"bogus --lang ru", 2, "callbus: нет команды \"bogus\"\n\nCallbus передаёт"},
 		{"docter", 2, "Did you mean callbus doctor?"},

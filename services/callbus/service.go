@@ -62,7 +62,7 @@ func manageService(args []string) int {
 		return 2
 	}
 	if err := work(); err != nil {
-		fmt.Fprintf(os.Stderr, "%s: %v\n", c.fs.Name(), err)
+		fmt.Fprintf(os.Stderr, "%s: %s\n", c.fs.Name(), c.tongue.Wrong(err))
 		return 1
 	}
 	return 0
