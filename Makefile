@@ -16,6 +16,7 @@ PLATFORMS ?= linux/amd64 linux/arm64 windows/amd64
 FUZZTIME ?= 40000x
 FAULTS_SECONDS ?= 60
 AWAY ?= 10s
+CLUSTER_SECONDS ?= 45
 FARM_SECONDS ?= 60
 
 # Two modules, one workspace: "work" is every package of both. What ships is built and tested without the workspace (GOWORK=off),
@@ -49,11 +50,13 @@ peers: ## tests against other people's software (PHP SOAP, xmllint, strace, curl
 	cd test && CALLBUS_PEERS=require go test ./peers/...
 
 .PHONY: faults
-faults: ## kill, freeze and disconnect the programs for FAULTS_SECONDS (60), then 1C away, callbus up killed, lanes changed: what was lost?
+faults: ## kill, freeze and disconnect the programs for FAULTS_SECONDS (60), then 1C away, callbus up killed, lanes changed, adapters and a NATS cluster restarted: what was lost?
 	cd test && go run ./faults -seconds $(FAULTS_SECONDS)
 	cd test && go run ./faults -scenario away -away $(AWAY)
 	cd test && go run ./faults -scenario kill-up
 	cd test && go run ./faults -scenario lanes
+	cd test && go run ./faults -scenario adapters -seconds 40
+	cd test && go run ./faults -scenario cluster -seconds $(CLUSTER_SECONDS)
 
 .PHONY: farm
 farm: ## 200 simulated phones at 20 times the busy hour's rate for FARM_SECONDS (60): was a hit lost, does memory stay flat?

@@ -297,14 +297,14 @@ var blows = []blow{
 	}},
 }
 
-// play goes through the faults in a drawn order, as often as the time allows, each on the leader of CALLS or on a server that
+// play goes through the faults in a drawn order, as often as the time allows and once at least, each on the leader of CALLS or on a server that
 // is drawn; a rolling restart comes last.
 func (c *servers) play(ctx context.Context, dice *rand.Rand, length time.Duration) error {
 	until := c.room.begin.Add(length * 3 / 4)
 	for round := 0; round == 0 || time.Now().Before(until); round++ {
 		for _, i := range dice.Perm(len(blows)) {
-			leads, other, away := dice.IntN(4) > 0, dice.IntN(nodes), 4*time.Second+time.Duration(dice.Int64N(int64(3*time.Second)))
-			if blows[i].cables && c.nodes[0].machine == nil || time.Now().After(until) {
+			leads, other, away := dice.IntN(4) > 0, dice.IntN(nodes), 4*time.Second+time.Duration(dice.Int64N(int64(2*time.Second)))
+			if blows[i].cables && c.nodes[0].machine == nil || round > 0 && time.Now().After(until) {
 				continue
 			}
 			n := c.nodes[other]
