@@ -115,6 +115,7 @@ var russian = strings.NewReplacer(
 	"the receiver failed", "сбой у получателя",
 	"none of the statuses that were expected", "статус ответа не из ожидаемых",
 	"; 1C may have processed the call", "; возможно, 1С вызов обработала",
+	"; the events of others are taken", "; события других линий принимаются",
 
 	", SOAP Fault)", ", ошибка SOAP)",
 	", 1C exception)", ", исключение 1С)",

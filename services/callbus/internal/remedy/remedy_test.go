@@ -35,7 +35,7 @@ func TestEachRemedyIsForAReasonThatThereIs(t *testing.T) {
 }
 
 // rules are reasons for which nothing has to be done.
-var rules = []string{"; 1C may have", "the end of this line", "its ring was stale", "stale: ", "not for this target: "}
+var rules = []string{"; 1C may have", "; the events of others", "the end of this line", "its ring was stale", "stale: ", "not for this target: "}
 
 func TestThereIsARemedyForEachFailure(t *testing.T) {
 	none := For(lang.English, "what nobody has seen")

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -297,6 +298,34 @@ func TestOneBadHeadDoesNotKeepTheTargetShut(t *testing.T) {
 		deliver(o, 30*time.Second, 0, bad, good)
 		if diff := cmp.Diff([]string{"delivered"}, kinds(all)); diff != "" {
 			t.Errorf("the good head (-want +got):\n%s\ncalls: %s", diff, o.seen())
+		}
+	})
+}
+
+// Bug: a webhook that answered 403 to one caller's events only was shut for all others, again and again, and that event's lane
+// stood for ever.
+func TestAnEventThatAloneIsRefusedEndsAndKeepsNobodyWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bad := newFakeLane("0", event("bad", call.Incoming), event("after", call.Ended))
+		var calls []call.Event
+		for i := range 900 {
+			calls = append(calls, event(fmt.Sprint("good", i), call.Incoming))
+		}
+		good := newFakeLane("1", calls...)
+		all, others := bad.waiting, good.waiting
+		o := &fakeOneC{answer: func(_ int, e call.Event) error {
+			time.Sleep(time.Second)
+			if e.ID == "bad" {
+				return refused
+			}
+			return nil
+		}}
+		deliver(o, 16*time.Minute, 0, bad, good)
+		if diff := cmp.Diff([]string{"dead connection refused" + takesOthers, "delivered"}, kinds(all)); diff != "" {
+			t.Errorf("the refused one's lane (-want +got):\n%s", diff)
+		}
+		if late := slices.IndexFunc(others, func(m *fakeMessage) bool { return len(m.endings) == 0 }); late >= 0 {
+			t.Errorf("event %d of the others has not ended", late)
 		}
 	})
 }

@@ -52,9 +52,12 @@ const (
 	tooOld     = "stale: older than "
 )
 
-// Reasons are what endings of events say that were kept from the target.
+// takesOthers stands behind the reason of an event that was singled out.
+const takesOthers = "; the events of others are taken"
+
+// Reasons are what endings say that is not the target's word.
 func Reasons() []string {
-	return []string{endedTwice, ringWas, tooOld + (10 * time.Minute).String()}
+	return []string{endedTwice, ringWas, tooOld + (10 * time.Minute).String(), takesOthers}
 }
 
 func newRules(o Options) *rules {

@@ -20,6 +20,9 @@ const (
 	between = 1 * time.Second
 	// betweenCrowded is the pause after the target had no room: the lane waits for its turn as soon as it has the event again.
 	betweenCrowded = 50 * time.Millisecond
+	// singledFor is how long an event alone may meet with what looks like a failure of the target. A lock in 1C that lasts is a
+	// person at work with the record.
+	singledFor = 10 * time.Minute
 	// grace is how long after a stop an ending may take to be stored, beyond the call itself.
 	grace = 2 * time.Second
 	// recall is how far back a new owner looks for what its lines were told last. No call rings for longer.
@@ -44,7 +47,9 @@ type worker struct {
 type head struct {
 	sequence uint64
 	attempts int
-	refusals int // failures that were the message's own
+	refusals int       // failures that were the message's own
+	failed   time.Time // its last failure that was the target's
+	singled  time.Time // since when the target has taken others' events between its failures; zero: it has not
 	unsure   bool
 	tries    []verdict.Try // the last ones
 }
@@ -260,14 +265,39 @@ func (w *worker) judge(ctx context.Context, p pass, m Message, err error, start 
 			w.gate.nothing(p)
 		}
 	}
-	if blame == verdict.Target {
+	if blame == verdict.Target && !w.singledOut() {
 		return verdict.Later(w.gate.failed(p, outage, err.Error()), err.Error())
+	}
+	if blame == verdict.Target {
+		w.gate.nothing(p)
+		if time.Since(w.head.singled) < singledFor {
+			return verdict.Later(longestWait, err.Error())
+		}
+		return verdict.Never(err.Error() + takesOthers)
 	}
 	w.head.refusals++
 	if w.head.refusals < tries {
 		return verdict.Later(between, err.Error())
 	}
 	return verdict.Never(err.Error())
+}
+
+// singledOut reports whether the target has taken others' events since this one failed last. Then the failure says nothing of the
+// target, whatever it looks like: a webhook's firewall may have something against one caller's name, two records of 1C may
+// lock each other for ever. The lane goes on trying by itself, the others are not kept from the target, and after singledFor it is
+// the message's.
+func (w *worker) singledOut() bool {
+	h := &w.head
+	before := h.failed
+	h.failed = time.Now()
+	if before.IsZero() || !w.gate.answeredSince(before) {
+		h.singled = time.Time{}
+		return false
+	}
+	if h.singled.IsZero() {
+		h.singled = before
+	}
+	return true
 }
 
 // whose decides a time-out or a broken connection. It is the message's if the target answers others meanwhile, or at
