@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"time"
 
 	"golang.org/x/term"
 
@@ -91,12 +92,18 @@ func (f *first) run(ctx context.Context) (err error) {
 		return err
 	}
 	f.ServiceUser = serviceUser(f.Dir)
-	f.Stop = defaultStop
+	f.Stop = defaultStop()
 	f.Reach = reach
 	if err := f.Setup.Run(ctx); err != nil {
 		return err
 	}
 	return f.next()
+}
+
+// defaultStop is what a stop takes at most while --onec-timeout is at its default.
+func defaultStop() time.Duration {
+	grace, _ := onecadapter.Options{Single: onecadapter.Target{Name: onecadapter.DefaultTarget, URL: "http://server"}}.Grace() // these are in order
+	return grace + storeGrace
 }
 
 // reach is the URL by which phones reach an address of this machine.

@@ -18,11 +18,7 @@ import (
 	"github.com/callbus/callbus/services/callbus/internal/setup"
 )
 
-const (
-	serviceName = "callbus"
-	// defaultStop is what a stop takes at most while --onec-timeout is at its default.
-	defaultStop = 18 * time.Second
-)
+const serviceName = "callbus"
 
 // serviceCommand is callbus service install, remove or status.
 type serviceCommand struct {
