@@ -285,7 +285,7 @@ var faults = []fault{
 			c.onec.Behave(onectest.Always(onectest.Hang()))
 			c.happened("102", time.Now().Add(-10*time.Minute))
 		},
-		en: "Events wait for 1C (target main): the oldest for 10 min", ru: "самое старое — 10 мин"},
+		en: "Events wait for target main: the oldest for 10 min", ru: "самое старое — 10 мин"},
 	{name: "an event of tomorrow", ids: "clock", code: 1,
 		plant: func(c *clinic) { c.happened("102", time.Now().Add(24*time.Hour)) },
 		en:    "The last call (line 102) is 23 h in the future", ru: "из будущего"},
