@@ -44,7 +44,8 @@ func TestInitMakesAnOfficeThatDelivers(t *testing.T) {
 		t.Fatalf("%v\n%s", err, said)
 	}
 	rig.Claim(t, "callbus init", said, "1C does not accept the user or the password", "Nomer_sip     ← the other side, as the phone sent it",
-		"written: "+filepath.Join(dir, "callbus.yaml"), "http://"+phones+"/yealink/incoming?mac=$mac", "callbus service install --config", "callbus provision list")
+		"written: "+filepath.Join(dir, "callbus.yaml"), "http://"+phones+"/yealink/incoming?mac=$mac", "callbus service install --config", "callbus provision list",
+		"callbus send incoming --line 101 --remote 74951234567 --config ")
 	if strings.Contains(said, "Пароль 1") || strings.Contains(said, "Пароль 2") {
 		t.Errorf("a password was shown:\n%s", said)
 	}

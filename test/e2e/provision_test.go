@@ -54,7 +54,7 @@ func TestAPhoneIsSetUpAndItsCallsReach1C(t *testing.T) {
 
 	to := []string{"--to", "http://" + o.phones, "--lang", "ru", "--vendor", "yealink", "--remote", "+74951234567"}
 	rig.Claim(t, "callbus send", rig.Run(t, o.executable, append([]string{"send", "answered", "--line", "101", "--token", template[2]}, to...)...),
-		"GET /p/***/yealink/answered?line=101&remote=sip:+74951234567@pbx HTTP/1.1", "200 OK", "callbus trace 101")
+		"GET http://"+o.phones+"/p/***/yealink/answered?line=101&remote=sip:+74951234567@pbx\n", "200 OK", "callbus trace 101")
 	if diff := cmp.Diff([]string{"1 sip:+74951234567@pbx 101", "2 sip:+74951234567@pbx 101"}, called(t, o.onec, 2)); diff != "" {
 		t.Errorf("calls of 1C (-want +got):\n%s", diff)
 	}
