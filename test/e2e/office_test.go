@@ -94,6 +94,12 @@ func TestTheOperatorSeesADeadLetterAndSendsItAgain(t *testing.T) {
 	rig.Claim(t, "callbus dead show for scripts", o.says("dead", "show", number, "--json"),
 		`"Why": "1C refused: Деление на 0 (HTTP 500, SOAP Fault)"`, `"ID": "`+dead.Event.ID+`"`, `"Tries": 2`, `"Number": "+74951234567"`)
 
+	refused := o.refuses("dead", "retry", number)
+	rig.Claim(t, "callbus dead retry while 1C still refuses", refused, "refused by target main again, and is number ", "Деление на 0", "refused again: 1 of 1")
+	number = strings.Fields(o.says("dead", "list"))[0]
+	rig.Claim(t, "callbus dead retry while 1C still refuses", refused, "and is number "+number+" now")
+	rig.Claim(t, "callbus trace of what was refused twice", o.says("trace", "101"), "refused by the target; the dead letter is gone since its retry", "dead letter "+number+",")
+
 	o.onec.Behave(nil)
 	rig.Claim(t, "callbus dead retry", o.says("dead", "retry", number), ": target main took it")
 	if got := called(t, o.onec, 1); got[0] != "1 sip:74951234567@operatorsip.ru 101" {
@@ -132,9 +138,9 @@ func TestATargetIsForgottenInTheStoreOfAStoppedOffice(t *testing.T) {
 	office := rig.Start(t, callbusProgram(t), "up", "--data", data, "--http", rig.FreeAddr(t), "--admin", "", "--nats-listen", "off",
 		"--onec-url", "http://"+rig.FreeAddr(t)+"/none")
 	office.Says("target.away at the start")
-	forget := func() *rig.Program {
-		p := rig.Start(t, callbusProgram(t), "targets", "forget", "main", "--yes", "--data", data, "--nats", "nats://"+rig.FreeAddr(t))
-		return p
+	forget := func(yes ...string) *rig.Program {
+		words := []string{"targets", "forget", "main", "--data", data, "--nats", "nats://" + rig.FreeAddr(t)}
+		return rig.Start(t, callbusProgram(t), append(words, yes...)...)
 	}
 	running := forget()
 	if err := running.Wait(); err == nil {
@@ -145,7 +151,12 @@ func TestATargetIsForgottenInTheStoreOfAStoppedOffice(t *testing.T) {
 	if err := office.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	if err := forget().Wait(); err != nil {
+	unasked := forget()
+	if err := unasked.Wait(); err == nil {
+		t.Error("forget where nobody can be asked: got exit code 0, want a refusal")
+	}
+	rig.Claim(t, "forget where nobody can be asked", unasked.Log.String(), "--yes")
+	if err := forget("--yes").Wait(); err != nil {
 		t.Errorf("forget in the stopped office: %v", err)
 	}
 }
