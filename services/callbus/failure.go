@@ -28,7 +28,7 @@ func (o *office) failure(err error) string {
 	switch {
 	case errors.Is(err, broker.ErrLocked):
 		return o.tongue.Sayf("another Callbus works in the data folder %s: stop it, or name another folder with %s",
-			"в папке данных %s уже работает другой Callbus: остановите его или укажите другую папку, %s", o.data, setting(*o.tongue, "data"))
+			"в папке данных %s уже работает другой Callbus: остановите его или укажите другую папку, %s", o.data, setting(*o.tongue, o.fs, "data"))
 	case errors.Is(err, onecadapter.ErrNowhere):
 		return o.tongue.Say("where is 1C? callbus init asks for it and writes callbus.yaml; then: callbus up --config callbus.yaml. Or --onec-url URL (--targets FILE for several), or --demo with a stand-in",
 			"не сказано, где 1С. callbus init спросит об этом и запишет callbus.yaml, потом: callbus up --config callbus.yaml. Или --onec-url АДРЕС (для нескольких получателей --targets ФАЙЛ), или --demo с заглушкой 1С")
@@ -51,7 +51,7 @@ func inSettings(l lang.Lang, flags *flag.FlagSet, err error) string {
 		return unheard(l, flags, listen)
 	case errors.As(err, &file):
 		if name := settingOf(flags, is(file.Path)); name != "" {
-			return setting(l, name) + ": " + l.Wrong(file)
+			return setting(l, flags, name) + ": " + l.Wrong(file)
 		}
 	}
 	return l.Wrong(err)
@@ -79,7 +79,7 @@ func unheard(l lang.Lang, flags *flag.FlagSet, listen *net.OpError) string {
 // at puts the setting in front of what is wrong with it, where one is found.
 func at(l lang.Lang, flags *flag.FlagSet, its func(value string) bool, why string) string {
 	if name := settingOf(flags, its); name != "" {
-		return setting(l, name) + ": " + why
+		return setting(l, flags, name) + ": " + why
 	}
 	return why
 }
@@ -96,7 +96,10 @@ func settingOf(flags *flag.FlagSet, its func(value string) bool) (name string) {
 	return name
 }
 
-// setting is a flag, and what it is called in the file.
-func setting(l lang.Lang, name string) string {
+// setting is a flag, and what it is called in the file of callbus up.
+func setting(l lang.Lang, flags *flag.FlagSet, name string) string {
+	if flags.Name() != "callbus up" {
+		return "--" + name
+	}
 	return l.Sayf("--%s (in callbus.yaml: %s)", "--%s (в callbus.yaml: %s)", name, name)
 }

@@ -79,9 +79,6 @@ func (l *line) parse(args []string) error {
 		err = fmt.Errorf("unexpected argument: %s", strings.Join(words[l.most:], " "))
 	}
 	l.words = words
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		err = errors.New(l.tongue.Wrong(err))
-	}
 	return err
 }
 
@@ -165,7 +162,7 @@ func (l *line) alone(ctx context.Context, work func(context.Context, *nats.Conn)
 }
 
 func (l *line) fail(code int, err error) int {
-	fmt.Fprintf(os.Stderr, "%s: %v\n", l.fs.Name(), err)
+	fmt.Fprintf(os.Stderr, "%s: %s\n", l.fs.Name(), l.tongue.Wrong(err))
 	return code
 }
 

@@ -64,7 +64,7 @@ func (s *sending) run(args []string) int {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case err != nil:
-		return s.fail(errors.New(s.lang.Wrong(err)))
+		return s.fail(err)
 	}
 	if err := s.take(end >= 0, rest); err != nil {
 		return s.fail(err)
@@ -94,7 +94,7 @@ func (s *sending) agent(appended bool) string {
 }
 
 func (s *sending) fail(err error) int {
-	fmt.Fprintf(s.notes, "%s: %v\n", s.fs.Name(), err)
+	fmt.Fprintf(s.notes, "%s: %s\n", s.fs.Name(), s.lang.Wrong(err))
 	return 2
 }
 

@@ -178,6 +178,7 @@ func TestOptionsThatMakeNoSenseAreRefused(t *testing.T) {
 		"belong to --nats":            {Store: "x", NATSCreds: "y"},
 		"--trusted-proxy":             {Store: "x", TrustedProxies: config.List{Values: []string{"10.0.0.300"}}},
 		"--nats-listen belongs to":    {NATS: "x", NATSListen: ":1"},
+		"(want :8080, or":             {Store: t.TempDir(), StoreMax: config.MiB, HTTP: "8080"},
 	} {
 		if err := ingest.Run(context.Background(), o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one that says %q", err, want)

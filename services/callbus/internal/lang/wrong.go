@@ -47,7 +47,7 @@ var mistakes = []struct {
 	{regexp.MustCompile(`^bad flag syntax: `), "флаг написан неправильно: "},
 	{regexp.MustCompile(`^invalid (?:boolean )?value (".*?") for (?:flag )?(-\S+):`), "значение $1 флага $2 не подходит:"},
 	{regexp.MustCompile(`^unexpected argument: `), "лишнее слово: "},
-	{regexp.MustCompile(`^((?:нет такого флага:|после флага|значение ".*?" флага) )-([a-z0-9-]{2,})`), "$1--$2"}, // as the documents have them
+	{regexp.MustCompile(`^((?:нет такого флага:|после флага|значение ".*?" флага) )-([a-z0-9][a-z0-9-]+)`), "$1--$2"}, // as the documents have them
 	{regexp.MustCompile(`: parse error$`), ": не удалось прочитать"},
 	{regexp.MustCompile(`value out of range$`), "число слишком велико"},
 	{regexp.MustCompile(`\bwant ru or en$`), "нужно ru или en"},
