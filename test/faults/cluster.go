@@ -317,14 +317,14 @@ func (c *servers) play(ctx context.Context, dice *rand.Rand, length time.Duratio
 		}
 	}
 	for _, n := range c.nodes {
-		begin := time.Now()
+		begin, all, refused := c.count()
 		if err := n.stop(stopLimit); err != nil {
 			return err
 		}
 		if err := errors.Join(n.start(), c.settled(ctx)); err != nil {
 			return err
 		}
-		c.room.note("SIGTERM of %s and start; all had caught up after %d ms", n.name, time.Since(begin).Milliseconds())
+		c.noteSince(begin, all, refused, n.name+": SIGTERM and start")
 	}
 	return nil
 }
@@ -335,12 +335,24 @@ func (c *servers) strike(ctx context.Context, b blow, n *node, away time.Duratio
 		role = "it leads CALLS"
 	}
 	c.room.note("%s (%s): %s, for %d ms", n.name, role, b.what, away.Milliseconds())
+	_, all, refused := c.count()
 	if err := b.do(ctx, n, away); err != nil {
 		return err
 	}
 	begin := time.Now()
 	sleep(ctx, time.Second) // news of it must get round
 	err := c.settled(ctx)
-	c.room.note("%s: all had caught up after %d ms", n.name, time.Since(begin).Milliseconds())
+	c.noteSince(begin, all, refused, n.name+": back")
 	return err
+}
+
+func (c *servers) count() (now time.Time, all, refused int) {
+	all, refused = c.room.phones.told()
+	return time.Now(), all, refused
+}
+
+// noteSince tells what a fault has cost the phones.
+func (c *servers) noteSince(begin time.Time, all, refused int, what string) {
+	_, a, r := c.count()
+	c.room.note("%s; all had caught up after %d ms; of %d hits %d got no 200", what, time.Since(begin).Milliseconds(), a-all, r-refused)
 }

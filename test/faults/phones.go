@@ -103,6 +103,18 @@ func (p *phones) send(ctx context.Context, next planned) {
 	p.hits = append(p.hits, h)
 }
 
+// told is how many hits have been answered so far, and how many of them not with 200.
+func (p *phones) told() (all, refused int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, h := range p.hits {
+		if h.Status != http.StatusOK {
+			refused++
+		}
+	}
+	return len(p.hits), refused
+}
+
 func (p *phones) get(ctx context.Context, path string) int {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.addr+path, nil)
 	if err != nil {
