@@ -107,7 +107,7 @@ func (l *line) sure(ctx context.Context, yes bool, question string) error {
 		return nil
 	}
 	if !isatty.IsTerminal(os.Stdin.Fd()) {
-		return errors.New(l.tongue.Say("nobody is here to be asked: --yes", "спросить некого: укажите --yes"))
+		return errors.New(question + " " + l.tongue.Say("Nobody is here to be asked: --yes", "Спросить некого: укажите --yes"))
 	}
 	asker := setup.Asker{Lang: *l.tongue, Out: os.Stdout, In: bufio.NewReader(os.Stdin)}
 	sure, err := asker.Sure(ctx, question)

@@ -145,14 +145,15 @@ func (s *Seen) Collect(ctx context.Context, nc *nats.Conn) error {
 // askWebhooks asks the adapters of what takes nothing whether it is a 1C.
 func (s *Seen) askWebhooks(ctx context.Context, nc *nats.Conn) error {
 	s.Webhooks = map[string]bool{}
-	for _, admin := range s.Admins {
-		for target := range admin.Away {
-			all, err := stream.AskStatus(ctx, nc, target)
-			if err != nil {
-				return err
-			}
-			s.Webhooks[target] = slices.ContainsFunc(all, func(a stream.Status) bool { return a.Webhook })
+	for _, p := range s.Store.Targets { // not what the admin ports name: the hub is no target
+		if !slices.ContainsFunc(s.Admins, func(a Admin) bool { return a.Away[p.Target] != "" }) {
+			continue
 		}
+		all, err := stream.AskStatus(ctx, nc, p.Target)
+		if err != nil {
+			return err
+		}
+		s.Webhooks[p.Target] = slices.ContainsFunc(all, func(a stream.Status) bool { return a.Webhook })
 	}
 	return nil
 }
