@@ -184,8 +184,11 @@ func (l *line) connect(ctx context.Context) (*nats.Conn, error) {
 		select {
 		case <-deadline.Done():
 			nc.Close()
-			return nil, errors.New(l.tongue.Sayf("nobody answers at %s (%v): does Callbus run?",
-				"по адресу %s никто не отвечает (%v): запущен ли Callbus?", l.url, nc.LastError()))
+			why := ""
+			if err := nc.LastError(); err != nil { // none where nobody listens
+				why = " (" + err.Error() + ")"
+			}
+			return nil, errors.New(l.tongue.Sayf("nobody answers at %s%s: does Callbus run?", "по адресу %s никто не отвечает%s: запущен ли Callbus?", l.url, why))
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
