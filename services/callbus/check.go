@@ -173,11 +173,16 @@ func (x *inquiry) say(teller *check.Teller, all []onecadapter.Checked, known []s
 		case c.Trouble == nil && paused:
 			fmt.Println(x.tongue.Sayf("The way there is open, but the target is paused: nothing is delivered. To go on: callbus resume %s",
 				"Путь открыт, но получатель приостановлен: ничего не передаётся. Продолжить: callbus resume %s", c.Target))
-		case c.Trouble == nil:
+		case c.Trouble == nil && (i < 0 || delivers(known[i])):
 			fmt.Println(x.tongue.Say("All is well", "Всё в порядке"))
 		}
 	}
 	return codeOf(all), nil
+}
+
+// delivers reports whether some adapter works on the target.
+func delivers(s stream.Standing) bool {
+	return slices.ContainsFunc(s.Adapters, func(a stream.Status) bool { return a.Why == "" })
 }
 
 // standing is what the running Callbus knows of a target; its adapters may be on other machines, and see it otherwise. What this
