@@ -33,7 +33,7 @@ func TestThePhoneBookSaysWhichTokenEachPhoneHas(t *testing.T) {
 	ring(first, "001565aabb01", "101")
 	ring(second, "001565aabb02", "102")
 	ring("", "001565aabb03", "103")
-	rig.Claim(t, "callbus send", o.says("send", "incoming", "--vendor", "yealink", "--line", "104", "--mac", "001565aabb04", "--remote", "+74951230004"), "GET /p/***/yealink", "200 OK")
+	rig.Claim(t, "callbus send", o.says("send", "incoming", "--vendor", "yealink", "--line", "104", "--mac", "001565aabb04", "--remote", "+74951230004"), "/p/***/yealink", "200 OK")
 	if got := called(t, o.onec, 4); !strings.Contains(strings.Join(got, "\n"), "+74951230004") {
 		t.Errorf("1C got %q, and nothing of callbus send", got)
 	}
