@@ -75,8 +75,8 @@ func (l *line) step(s stream.Step, took time.Duration) {
 	switch {
 	case s.Set != nil:
 		seconds := fmt.Sprintf("%.1f", took.Seconds())
-		fmt.Println(l.tongue.Sayf("Done in %s s: %d lanes, generation %d", "Готово за %s с: полос %d, поколение %d",
-			l.tongue.Say(seconds, strings.Replace(seconds, ".", ",", 1)), s.Set.Lanes, s.Set.Generation))
+		fmt.Println(l.tongue.Sayf("Done in %s s: %d calls at once", "Готово за %s с: вызовов одновременно %d",
+			l.tongue.Say(seconds, strings.Replace(seconds, ".", ",", 1)), s.Set.Lanes))
 	case len(s.Waits) > 0:
 		fmt.Println(l.tongue.Sayf("Nobody has given up lanes %s: a call of theirs may be under way. Waiting, %.0f s at most",
 			"Полосы %s никто не освободил: возможно, их вызов 1С ещё идёт. Ожидание, не больше %.0f с", strings.Join(s.Waits, " "), s.For.Seconds()))

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -141,7 +142,7 @@ func (t *taps) list(ctx context.Context, nc *nats.Conn) error {
 	for _, s := range all {
 		last := t.tongue.Say("never", "ещё нет")
 		if !s.Last.IsZero() {
-			last = s.Last.Local().Format("02.01.2006 15:04:05")
+			last = s.Last.Local().Format(time.DateTime)
 		}
 		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%s\n", s.Name, s.Subject, s.Waiting, s.InHand, last)
 	}

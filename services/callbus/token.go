@@ -231,7 +231,7 @@ func (t *tokens) tellAges(secrets ingest.TokenSecrets) {
 	for i, s := range secrets {
 		made := t.lang.Say("made at an unknown time", "неизвестной давности")
 		if !s.Made.IsZero() {
-			made = t.lang.Sayf("made %s, %d days ago", "от %s, дней назад: %d", day(s.Made), time.Since(s.Made)/(24*time.Hour))
+			made = t.lang.Sayf("made %s", "от %s", day(s.Made))
 		}
 		line := t.lang.Sayf("these tokens are of the secret %s", "эти токены сделаны по секрету %s", made)
 		switch {
