@@ -323,7 +323,8 @@ func (m *Message) Ours(ctx context.Context) (bool, error) {
 		return false, fmt.Errorf("lane %s: is message %d still ours: %w", m.lane.name, m.sequence, err)
 	}
 	if m.broker != m.lane.run(info) {
-		return false, nil // another run of the broker, or another leader, may have given this very number to another delivery
+		m.lane.pin.Store(nil) // look at it anew with the next message, whatever its pin
+		return false, nil     // another run of the broker, or another leader, may have given this very number to another delivery
 	}
 	// A paused lane is one that is being given up: whoever takes its place waits for the calls that have begun, not for others.
 	return !info.Paused && info.NumAckPending == 1 && info.Delivered.Consumer == m.delivery && info.Delivered.Stream == m.sequence, nil
