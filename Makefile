@@ -16,7 +16,7 @@ PLATFORMS ?= linux/amd64 linux/arm64 windows/amd64
 FUZZTIME ?= 40000x
 FAULTS_SECONDS ?= 60
 AWAY ?= 10s
-CLUSTER_SECONDS ?= 45
+CLUSTER_SECONDS ?= 50
 FARM_SECONDS ?= 60
 
 # Two modules, one workspace: "work" is every package of both. What ships is built and tested without the workspace (GOWORK=off),

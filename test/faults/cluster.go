@@ -54,7 +54,7 @@ func cluster(ctx context.Context, b *bench) ([]*outcome, error) {
 	defer c.remove()
 	r := c.room
 	dice := rand.New(rand.NewPCG(b.seed, 400))
-	length := time.Duration(b.seconds) * time.Second * 3 / 4
+	length := time.Duration(b.seconds) * time.Second * 4 / 5
 	var plan []planned
 	for i := range clusterLines {
 		plan = append(plan, planLine(dice, fmt.Sprint(101+i), int(length.Seconds())*clusterRate/clusterLines, 0, length)...)
