@@ -47,7 +47,7 @@ func TestTraceTellsADeliveryADeadLetterAndAWait(t *testing.T) {
 	o, up := loginOffice(t)
 	rig.Accepted(t, o.phones, rig.CheckPhone(1, "sip:74951234567@operatorsip.ru", "101"))
 	o.tells("en", "delivered, tries: 1", "incoming, line 101 ← +74951234567", "127.0.0.1, dialect checkphone", "event=1&p1=sip:74951234567@operatorsip.ru&p2=101",
-		"stored: number 1 of CALLS, calls.incoming", "target main:", "taken", "its answer: OK")
+		"stored: number 1 of CALLS, calls.incoming", "target main:", "told: TelData(Nomer_Sobitia: 1, ", "taken", "its answer: OK")
 	if story := o.says("trace", "101", "--lang", "en"); !regexp.MustCompile(`try 1, \d+ ms: taken`).MatchString(story) {
 		t.Errorf("want the milliseconds of the try in\n%s", story)
 	}

@@ -175,6 +175,9 @@ func (t *teller) ending(e stream.Ended) {
 	if earlier > 0 && len(e.Tries) > 0 {
 		t.under(t.Sayf("%d earlier tries are not kept one by one", "ранних попыток, не записанных по отдельности: %d", earlier))
 	}
+	if e.Sent != "" {
+		t.under(t.Say("told: ", "передано: ") + reason.Sent(t.Lang, e.Sent))
+	}
 	for i, try := range e.Tries {
 		t.at(try.Time, t.Say("try %d, %d ms: %s", "попытка %d, %d мс: %s"), earlier+i+1, try.Took.Milliseconds(), t.outcome(try, reason.Webhook(e.Sent)))
 	}

@@ -58,7 +58,7 @@ func stories() map[string][]stream.Life {
 	return map[string][]stream.Life{
 		"delivered": with(func(l *stream.Life) {
 			e := ended("main", verdict.Done(), 40, try(6, 31, 0, ""))
-			e.Answer = "OK"
+			e.Reply = verdict.Reply{Sent: "TelData(Nomer_Sobitia: 1, Nomer_sip: sip:74951234567@pbx, moi_nomer: 101)", Answer: "OK"}
 			l.Passages = []stream.Passage{{Target: "main", Sequence: 17, Ending: e}}
 		}),
 		"late_and_unsure": with(func(l *stream.Life) {
