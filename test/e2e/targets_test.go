@@ -17,7 +17,7 @@ func TestTheOperatorChangesLanesAndPausesATarget(t *testing.T) {
 	rig.Claim(t, "callbus targets", o.says("targets"), "main: works", "calls at once: 2\n", "adapter ")
 
 	rig.Claim(t, "callbus lanes --dry-run", o.says("lanes", "main", "4", "--dry-run"), "from 2 lanes", "to 4", "Nothing was done")
-	rig.Claim(t, "callbus lanes", o.says("lanes", "main", "4", "--lang", "ru"), "было 2, станет 4", "Готово за ", "полос 4, поколение 2")
+	rig.Claim(t, "callbus lanes", o.says("lanes", "main", "4", "--lang", "ru"), "было 2, станет 4", "Готово за ", "вызовов одновременно 4")
 	rig.Claim(t, "callbus lanes once more", o.says("lanes", "main", "4"), "has 4 lanes", "already")
 	for i := range 8 {
 		rig.Accepted(t, o.phones, rig.CheckPhone(1, fmt.Sprintf("sip:7495123%04d@operatorsip.ru", i), lineNumber(i)))
