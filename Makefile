@@ -55,7 +55,7 @@ faults: ## kill, freeze and disconnect the programs for FAULTS_SECONDS (60), the
 	cd test && go run ./faults -scenario away -away $(AWAY)
 	cd test && go run ./faults -scenario kill-up
 	cd test && go run ./faults -scenario lanes
-	cd test && go run ./faults -scenario adapters -seconds 40
+	cd test && go run ./faults -scenario adapters -seconds 30
 	cd test && go run ./faults -scenario cluster -seconds $(CLUSTER_SECONDS)
 
 .PHONY: farm
