@@ -391,7 +391,6 @@ func TestAHubThatIsFullGetsItAllLater(t *testing.T) {
 func TestAHubThatIsNotThereYetIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	hub := natstest.Start(t)
-	there := hub.Connect()
 	hub.Stop()
 	b := newBranch(t, "b2", hub, hub.URL())
 	b.forward()
@@ -405,6 +404,7 @@ func TestAHubThatIsNotThereYetIsWaitedFor(t *testing.T) {
 			break
 		}
 	}
+	there := hub.Connect()
 	js, _ := jetstream.New(there)
 	if _, err := stream.DeclareIngest(ctx(t), js, natstest.Room, 1); err != nil {
 		t.Fatal(err)
