@@ -62,7 +62,7 @@ func (r *room) roll(ctx context.Context, how string, until time.Time, stop func(
 	s := span{from: time.Now()}
 	for round := 0; round == 0 || time.Now().Before(until); round++ {
 		for _, p := range r.adapters {
-			r.note("%s of %s", how, p.process())
+			r.did("adapter: "+how, "%s of %s", how, p.process())
 			if err := stop(p); err != nil {
 				return s, err
 			}

@@ -65,7 +65,8 @@ func (a absence) play(ctx context.Context, b *bench, n uint64) (*outcome, error)
 		return nil, err
 	}
 	dice := rand.New(rand.NewPCG(b.seed, 100+n))
-	length := around + b.away + around
+	gone := time.Duration(b.seconds) * time.Second / 2
+	length := around + gone + around
 	var plan []planned
 	for i := range awayLines {
 		plan = append(plan, planLine(dice, fmt.Sprint(101+i), awayRate*int(length/time.Second)/awayLines, 0, length)...)
@@ -73,9 +74,9 @@ func (a absence) play(ctx context.Context, b *bench, n uint64) (*outcome, error)
 	var wg sync.WaitGroup
 	wg.Go(func() { r.phones.run(ctx, plan, r.begin) })
 	sleep(ctx, around)
-	r.note("1C goes away: %s", a.name)
+	r.did("1C: "+a.name, "1C goes away: %s", a.name)
 	err = a.away(r.onec)
-	sleep(ctx, b.away)
+	sleep(ctx, gone)
 	r.note("1C is back")
 	err = errors.Join(err, a.back(r.onec))
 	wg.Wait()

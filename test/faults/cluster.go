@@ -41,9 +41,9 @@ type node struct {
 // others, unplugged and restarted in order.
 func cluster(ctx context.Context, b *bench) ([]*outcome, error) {
 	if os.Getenv(insideEnv) == "" {
-		code, why := inside(ctx, b)
+		there, why := inside(ctx, b)
 		if why == nil {
-			return nil, ended(code)
+			return nil, there
 		}
 		fmt.Printf("faults: SKIPPED: cutting cables between servers; this system does not let us: %v\n", why)
 	}
@@ -82,10 +82,13 @@ func cluster(ctx context.Context, b *bench) ([]*outcome, error) {
 // slowly is a 1C in which a call is under way for most of the time, so that a fault meets some.
 func slowly() time.Duration { return 20*time.Millisecond + rand.N(130*time.Millisecond) }
 
-// ended is the code of the process that did the work.
-type ended int
+// elsewhere is a process that has done the work, and what it said.
+type elsewhere struct {
+	err  error
+	said []byte
+}
 
-func (e ended) Error() string { return fmt.Sprintf("it ended with %d", int(e)) }
+func (e elsewhere) Error() string { return fmt.Sprintf("its own process: %v", e.err) }
 
 // servers are a room's NATS cluster.
 type servers struct {
@@ -281,7 +284,7 @@ var blows = []blow{
 		sleep(ctx, d)
 		return n.thaw()
 	}},
-	{what: "cut off from the other servers", cables: true, do: func(ctx context.Context, n *node, d time.Duration) error {
+	{what: "cut off from the others", cables: true, do: func(ctx context.Context, n *node, d time.Duration) error {
 		if err := n.machine.cut(ctx); err != nil {
 			return err
 		}
@@ -318,6 +321,7 @@ func (c *servers) play(ctx context.Context, dice *rand.Rand, length time.Duratio
 	}
 	for _, n := range c.nodes {
 		begin, all, refused := c.count()
+		c.room.did("NATS server: SIGTERM", "%s: SIGTERM", n.name)
 		if err := n.stop(stopLimit); err != nil {
 			return err
 		}
@@ -334,7 +338,7 @@ func (c *servers) strike(ctx context.Context, b blow, n *node, away time.Duratio
 	if c.leader(ctx) == n {
 		role = "it leads CALLS"
 	}
-	c.room.note("%s (%s): %s, for %d ms", n.name, role, b.what, away.Milliseconds())
+	c.room.did("NATS server: "+b.what, "%s (%s): %s, for %d ms", n.name, role, b.what, away.Milliseconds())
 	_, all, refused := c.count()
 	if err := b.do(ctx, n, away); err != nil {
 		return err

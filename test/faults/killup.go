@@ -14,12 +14,11 @@ import (
 )
 
 const (
-	killUpHits  = 500
+	killUpRate  = 60 // hits a second of all lines
 	killUpLines = 20
-	killUpTime  = 8 * time.Second
 )
 
-// killUp kills the office edition, which is everything in one process, in the middle of 500 hits: every hit that got
+// killUp kills the office edition, which is everything in one process, in the middle of hits: every hit that got
 // its 200 is delivered after the restart.
 func killUp(ctx context.Context, b *bench) ([]*outcome, error) {
 	r, err := b.furnish("kill-up", onectest.Options{Latency: latency})
@@ -39,7 +38,7 @@ func killUp(ctx context.Context, b *bench) ([]*outcome, error) {
 		return nil, err
 	}
 	r.ingest, r.adapters, r.begin = nil, []*program{p}, time.Now()
-	if err := r.killInTheMiddle(ctx, b.seed, p); err != nil {
+	if err := r.killInTheMiddle(ctx, b, p); err != nil {
 		return nil, err
 	}
 	o, err := r.finish(ctx, time.Minute, check.Rules{Target: target, Sessions: sessions, NoDead: true})
@@ -49,18 +48,18 @@ func killUp(ctx context.Context, b *bench) ([]*outcome, error) {
 	return []*outcome{o}, nil
 }
 
-func (r *room) killInTheMiddle(ctx context.Context, seed uint64, p *program) error {
-	dice := rand.New(rand.NewPCG(seed, 200))
+func (r *room) killInTheMiddle(ctx context.Context, b *bench, p *program) error {
+	dice, length := rand.New(rand.NewPCG(b.seed, 200)), time.Duration(b.seconds)*time.Second*2/3
 	var plan []planned
 	for i := range killUpLines {
-		plan = append(plan, planLine(dice, fmt.Sprint(101+i), killUpHits/killUpLines, 0, killUpTime)...)
+		plan = append(plan, planLine(dice, fmt.Sprint(101+i), int(length.Seconds()*killUpRate)/killUpLines, 0, length)...)
 	}
-	when := killUpTime*3/8 + time.Duration(dice.Int64N(int64(killUpTime/4)))
+	when := length*3/8 + time.Duration(dice.Int64N(int64(length/4)))
 	var wg sync.WaitGroup
 	wg.Go(func() { r.phones.run(ctx, plan, r.begin) })
 	defer wg.Wait()
 	sleep(ctx, time.Until(r.begin.Add(when)))
-	r.note("kill -9 of %s", p.process())
+	r.did("callbus up: kill -9", "kill -9 of %s", p.process())
 	p.kill()
 	sleep(ctx, 300*time.Millisecond)
 	if err := p.start(); err != nil {

@@ -19,9 +19,8 @@ import (
 )
 
 const (
-	lanesHits  = 1200
+	lanesRate  = 50 // hits a second of all lines
 	lanesLines = 30
-	lanesTime  = 24 * time.Second
 	// mostLanes of the sets that are in force one after another; there must never be more calls at once.
 	mostLanes = 4
 )
@@ -34,9 +33,10 @@ func lanes(ctx context.Context, b *bench) ([]*outcome, error) {
 		return nil, err
 	}
 	dice := rand.New(rand.NewPCG(b.seed, 300))
+	length := time.Duration(b.seconds) * time.Second * 4 / 5
 	var plan []planned
 	for i := range lanesLines {
-		plan = append(plan, planLine(dice, fmt.Sprint(101+i), lanesHits/lanesLines, 0, lanesTime)...)
+		plan = append(plan, planLine(dice, fmt.Sprint(101+i), int(length.Seconds()*lanesRate)/lanesLines, 0, length)...)
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() { r.phones.run(ctx, plan, r.begin) })
@@ -67,7 +67,7 @@ func (r *room) changeLanes(ctx context.Context, b *bench, dice *rand.Rand) error
 		return err
 	}
 	sleep(ctx, moment(100*time.Millisecond)) // most of it is the start of the command
-	if err := killAdapter(ctx, r, fault{what: "kill -9 of the busier adapter", back: time.Second}); err != nil {
+	if err := killAdapter(ctx, r, fault{what: "adapter: kill -9", back: time.Second}); err != nil {
 		return err
 	}
 	begin := time.Now()
@@ -86,9 +86,9 @@ func (r *room) changeLanes(ctx context.Context, b *bench, dice *rand.Rand) error
 	}
 	sleep(ctx, moment(5*time.Millisecond))
 	_ = second.Process.Kill() // it may have come to its end
-	r.note("kill -9 of callbus lanes main 3: %v", second.Wait())
+	r.did("callbus lanes: kill -9", "kill -9 of callbus lanes main 3: %v", second.Wait())
 	sleep(ctx, moment(200*time.Millisecond))
-	return killAdapter(ctx, r, fault{what: "kill -9 of the busier adapter", back: time.Second})
+	return killAdapter(ctx, r, fault{what: "adapter: kill -9", back: time.Second})
 }
 
 // lanesCommand starts callbus lanes.
@@ -98,10 +98,10 @@ func (r *room) lanesCommand(ctx context.Context, b *bench, n int) (*exec.Cmd, er
 		return nil, err
 	}
 	defer log.Close()
-	cmd := exec.CommandContext(ctx, filepath.Join(b.dir, "bin", "callbus"), "lanes", target, strconv.Itoa(n),
+	cmd := exec.CommandContext(ctx, b.bin("callbus"), "lanes", target, strconv.Itoa(n),
 		"--nats", "nats://"+r.nats, "--nats-creds", r.creds, "--lang", "en")
 	cmd.Stdout, cmd.Stderr = log, log
-	r.note("%s", strings.Join(cmd.Args[1:4], " "))
+	r.did("lanes changed", "%s", strings.Join(cmd.Args[1:4], " "))
 	return cmd, cmd.Start()
 }
 

@@ -16,6 +16,9 @@ import (
 const (
 	faultyLine = "199"
 	faultyHits = 10
+
+	mixLines = 40
+	mixRate  = 33 // hits for each second of the scenario
 )
 
 // fault is one thing to be done, once its time has come.
@@ -37,14 +40,14 @@ type mixPlan struct {
 	faults []fault
 }
 
-func planMix(o options) mixPlan {
-	dice := rand.New(rand.NewPCG(o.seed, 1))
-	length := time.Duration(o.seconds) * time.Second
+func planMix(t turn) mixPlan {
+	dice := rand.New(rand.NewPCG(t.seed, 1))
+	length := time.Duration(t.seconds) * time.Second
 	var p mixPlan
-	others := o.lines - 1
+	others, all := mixLines-1, t.seconds*mixRate
 	for i := range others {
-		hits := (o.hits - faultyHits) / others
-		if i < (o.hits-faultyHits)%others {
+		hits := (all - faultyHits) / others
+		if i < (all-faultyHits)%others {
 			hits++
 		}
 		p.hits = append(p.hits, planLine(dice, fmt.Sprint(101+i), hits, 0, length*45/100)...)
@@ -63,15 +66,15 @@ func (p *mixPlan) planFaults(dice *rand.Rand, length time.Duration) {
 	minutes := max(1, int(length/time.Minute))
 	for range minutes {
 		p.faults = append(p.faults,
-			fault{moment(6, 25), "SIGSTOP of the busier adapter", min(20*time.Second, length/3), freezeAdapter},
-			fault{moment(6, 28), "kill -9 of the busier adapter", pause(), killAdapter},
-			fault{moment(28, 50), "kill -9 of the busier adapter", pause(), killAdapter},
+			fault{moment(6, 25), "adapter: SIGSTOP", min(20*time.Second, length/3), freezeAdapter},
+			fault{moment(6, 28), "adapter: kill -9", pause(), killAdapter},
+			fault{moment(28, 50), "adapter: kill -9", pause(), killAdapter},
 			// Apart from each other, so that a restarted broker works for a while. What it forgets shows only where two
 			// adapters are awake, so one kill comes before every frost.
-			fault{moment(2, 5), "kill -9 of the broker", pause() / 4, killBroker},
-			fault{moment(10, 22), "SIGTERM of the broker", pause() / 4, stopBroker},
-			fault{moment(27, 34), "kill -9 of the broker", pause() / 4, killBroker},
-			fault{moment(39, 44), "kill -9 of the broker", pause() / 4, killBroker},
+			fault{moment(2, 5), "broker: kill -9", pause() / 4, killBroker},
+			fault{moment(10, 22), "broker: SIGTERM", pause() / 4, stopBroker},
+			fault{moment(27, 34), "broker: kill -9", pause() / 4, killBroker},
+			fault{moment(39, 44), "broker: kill -9", pause() / 4, killBroker},
 		)
 	}
 }
@@ -86,7 +89,7 @@ func mix(ctx context.Context, b *bench) ([]*outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan := planMix(b.options)
+	plan := planMix(b.turn)
 	if err := r.play(ctx, plan); err != nil {
 		return nil, err
 	}
@@ -135,7 +138,7 @@ func freezeAdapter(ctx context.Context, r *room, f fault) error {
 		r.note("%s: none runs", f.what)
 		return nil
 	}
-	r.note("%s: %s, for %s", f.what, p.process(), f.back)
+	r.did(f.what, "%s: %s, for %s", f.what, p.process(), f.back)
 	if err := p.freeze(); err != nil {
 		return err
 	}
@@ -150,7 +153,7 @@ func killAdapter(ctx context.Context, r *room, f fault) error {
 		r.note("%s: none runs", f.what)
 		return nil
 	}
-	r.note("%s: %s, back after %d ms", f.what, p.process(), f.back.Milliseconds())
+	r.did(f.what, "%s: %s, back after %d ms", f.what, p.process(), f.back.Milliseconds())
 	p.kill()
 	sleep(ctx, f.back)
 	return p.start()
@@ -174,6 +177,6 @@ func (r *room) brokerBack(ctx context.Context, f fault, begin time.Time) error {
 	ended := time.Since(begin)
 	sleep(ctx, f.back)
 	err := r.startIngest(ctx)
-	r.note("%s: it ended within %d ms and answered phones again after %d", f.what, ended.Milliseconds(), time.Since(begin).Milliseconds())
+	r.did(f.what, "%s: it ended within %d ms and answered phones again after %d", f.what, ended.Milliseconds(), time.Since(begin).Milliseconds())
 	return err
 }

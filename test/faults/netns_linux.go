@@ -15,29 +15,21 @@ const insideEnv = "CALLBUS_FAULTS_INSIDE"
 
 // inside runs this program again with a network of its own, in which it may lay and cut cables as it likes; the network goes
 // with the process. Where the system does not let it, the second result says why.
-func inside(ctx context.Context, b *bench) (code int, why error) {
+func inside(ctx context.Context, b *bench) (there elsewhere, why error) {
 	if err := mayHaveNetwork(ctx); err != nil {
-		return 0, err
+		return there, err
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return 0, err
+		return there, err
 	}
-	cmd := exec.CommandContext(ctx, self, append(os.Args[1:], "-seed", fmt.Sprint(b.seed))...)
+	cmd := exec.CommandContext(ctx, self, "-scenario", b.scenario.name, "-seed", fmt.Sprint(b.seed), "-seconds", fmt.Sprint(b.seconds))
 	cmd.Env = append(os.Environ(), insideEnv+"="+b.dir)
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	cmd.SysProcAttr = ownNetwork()
 	cmd.SysProcAttr.Pdeathsig = syscall.SIGTERM
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	err = cmd.Run()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return exit.ExitCode(), nil
-	}
-	if err != nil {
-		return 2, nil
-	}
-	return 0, nil
+	there.said, there.err = cmd.CombinedOutput()
+	return there, nil
 }
 
 // mayHaveNetwork tries everything that cables need.

@@ -38,6 +38,7 @@ type room struct {
 type applied struct {
 	at   time.Duration
 	what string
+	kind string // what the table counts; empty: it is news, not a fault
 }
 
 // newRoom starts everything; begin is when the phones answer. Sessions are calls of 1C at once.
@@ -102,11 +103,14 @@ func (r *room) startIngest(ctx context.Context) error {
 	return nil
 }
 
-// note remembers a fault for the table.
-func (r *room) note(format string, args ...any) {
+// note remembers what is worth telling.
+func (r *room) note(format string, args ...any) { r.did("", format, args...) }
+
+// did remembers a fault; the table counts them by kind: "adapter: kill -9".
+func (r *room) did(kind, format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.done = append(r.done, applied{time.Since(r.begin), fmt.Sprintf(format, args...)})
+	r.done = append(r.done, applied{time.Since(r.begin), fmt.Sprintf(format, args...), kind})
 }
 
 // finish waits for the last ending, reads everything, stops everything, and checks.
