@@ -78,7 +78,7 @@ func (l *Lane) watchBroker(ctx context.Context, newPin bool) {
 	} else if err != nil {
 		since = time.Now()
 	}
-	// An adapter with longer calls raises AckWait, which is how long the broker waits for whoever has a message in hand.
+	// Whoever has a message in hand gives its call up by then: no broker confirms any more that it is his.
 	l.quiet = since.Add(info.Config.AckWait)
 	l.broker, l.doubt = run, &doubt{before: since.Add(clocks), until: l.quiet}
 }

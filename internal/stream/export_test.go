@@ -53,3 +53,6 @@ func ChangeUpTo(ctx context.Context, nc *nats.Conn, target string, lanes, step i
 
 // Refused is refused.
 var Refused = refused
+
+// Heard is heard.
+var Heard = heard

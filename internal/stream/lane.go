@@ -86,6 +86,9 @@ type Message struct {
 	broken     error
 	taken      bool
 	letter     uint64 // the dead letter that this message was sent again for
+
+	lease *time.Timer // nil: nobody holds it
+	drop  func()
 }
 
 func letterOf(h nats.Header) uint64 {
@@ -312,9 +315,9 @@ func removed(err error) error {
 
 // Ours is the fence before a call: it reports whether the message is still the one delivered, and ours. NATS does not
 // fence acknowledgements, and a process that was frozen longer than AckWait comes back as if nothing had happened
-// (tried: 16 repeats and 4 out of order in 4,000 without the fence, 2 and 0 with it). It also starts AckWait anew, so
-// that the whole call fits in.
+// (tried: 16 repeats and 4 out of order in 4,000 without the fence, 2 and 0 with it). It also starts AckWait anew.
 func (m *Message) Ours(ctx context.Context) (bool, error) {
+	asked := time.Now()
 	if err := m.raw.InProgress(); err != nil {
 		return false, fmt.Errorf("lane %s: %w", m.lane.name, err)
 	}
@@ -327,30 +330,40 @@ func (m *Message) Ours(ctx context.Context) (bool, error) {
 		return false, nil     // another run of the broker, or another leader, may have given this very number to another delivery
 	}
 	// A paused lane is one that is being given up: whoever takes its place waits for the calls that have begun, not for others.
-	return !info.Paused && info.NumAckPending == 1 && info.Delivered.Consumer == m.delivery && info.Delivered.Stream == m.sequence, nil
+	ours := !info.Paused && info.NumAckPending == 1 && info.Delivered.Consumer == m.delivery && info.Delivered.Stream == m.sequence
+	if ours {
+		m.renew(asked, info)
+	}
+	return ours, nil
 }
 
 // Later hands the message back, to be delivered again after a while. Nothing of the lane overtakes it.
 func (m *Message) Later(after time.Duration) error {
+	if m.drop != nil {
+		m.drop()
+	}
 	if after <= 0 {
 		return m.raw.Nak()
 	}
 	return m.raw.NakWithDelay(after)
 }
 
+// endAgain is the longest pause between two tries to store an ending. After a restart of the broker it must be stored while the lane
+// rests (AckWait), or another adapter calls again.
+const endAgain = time.Second
+
 // End stores the ending, fsynced, and acknowledges then. It reports false where the message had its ending already:
 // another owner was faster, and this ending is dropped, so that each event has exactly one for each target. It tries
 // until ctx ends; trouble is told on the way. Errors: ctx's.
 func (m *Message) End(ctx context.Context, e verdict.Ending, trouble func(error)) (ended bool, err error) {
 	now := time.Now().UTC()
-	for wait := 250 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+	for wait := 250 * time.Millisecond; ; wait = min(2*wait, endAgain) {
 		ended, err = m.end(ctx, e, now)
 		if err == nil {
 			m.settled(ctx, trouble)
 			return ended, nil
 		}
 		trouble(err)
-		_ = m.raw.InProgress() // keeps it here: called again it would reach 1C twice
 		select {
 		case <-ctx.Done():
 			return false, fmt.Errorf("ending of message %d not stored: %w", m.sequence, err)

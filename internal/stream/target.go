@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -34,7 +35,7 @@ type LaneSet struct {
 type TargetOptions struct {
 	Name     string
 	Sessions int           // lanes wanted; the set in force wins
-	AckWait  time.Duration // the longest call, and 5 s: after that a silent owner's message goes to another
+	AckWait  time.Duration // AckWait if 0
 	// From is where a new target starts: "beginning", "now", or empty: at the beginning for the store's first target,
 	// at now for a later one. Nobody wants last month's calls to ring again in a second system.
 	From string
@@ -67,6 +68,7 @@ func OpenTarget(ctx context.Context, nc *nats.Conn, o TargetOptions) (*Target, [
 	if err := CheckTarget(o.Name); err != nil {
 		return nil, nil, err
 	}
+	o.AckWait = cmp.Or(o.AckWait, AckWait)
 	t := &Target{o: o, nc: nc}
 	var err error
 	if t.js, err = jetstream.New(nc); err != nil {
@@ -273,12 +275,11 @@ func (t *Target) consumer(ctx context.Context, lane string) (there jetstream.Con
 	if err != nil {
 		return nil, false, fmt.Errorf("consumer of lane %s: %w", cfg.Durable, err)
 	}
-	if is := there.CachedInfo().Config.AckWait; is < cfg.AckWait {
-		// Only raised: another adapter with a longer call time-out counts on it.
+	if there.CachedInfo().Config.AckWait != cfg.AckWait {
 		updated := there.CachedInfo().Config
 		updated.AckWait = cfg.AckWait
 		if there, err = t.calls.UpdateConsumer(ctx, updated); err != nil {
-			return nil, false, fmt.Errorf("raise AckWait of lane %s: %w", cfg.Durable, err)
+			return nil, false, fmt.Errorf("set AckWait of lane %s: %w", cfg.Durable, err)
 		}
 	}
 	return there, fresh, nil

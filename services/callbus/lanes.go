@@ -13,8 +13,8 @@ import (
 	"github.com/callbus/callbus/internal/stream"
 )
 
-// changeTimeout is above the longest AckWait, five minutes and a bit.
-const changeTimeout = 6 * time.Minute
+// changeTimeout is well above stream.AckWait, which is what a lane that nobody gives up is waited for.
+const changeTimeout = time.Minute
 
 func changeLanes(args []string) int {
 	l := newLine("lanes")

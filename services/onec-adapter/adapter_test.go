@@ -141,6 +141,27 @@ func TestAnAdapterStartsWithout1CAndLooksAgain(t *testing.T) {
 	}
 }
 
+// AckWait says how fast a killed adapter's event goes to another, and nothing of how long a call may take.
+func TestACallLongerThanAckWaitReaches1COnce(t *testing.T) {
+	t.Parallel()
+	server := natstest.Start(t)
+	nc := server.Declared()
+	s := standin(t, onectest.Options{Latency: func() time.Duration { return stream.AckWait * 3 / 2 }})
+	o := single(s.URL(), 1)
+	o.Single.Timeout = time.Minute
+	one, other := run(t, server, o), run(t, server, o)
+	publish(t, nc, 1, 1)
+	eventually(t, "the event ends", func() bool { return endings(t, nc) == 1 })
+	one.stop()
+	other.stop()
+	if got := len(s.Calls()); got != 1 {
+		t.Errorf("%d calls, want 1", got)
+	}
+	if said := one.log.String() + other.log.String(); !strings.Contains(said, "call.delivered") || strings.Contains(said, "lane.fenced") {
+		t.Errorf("the log should tell of one delivery, and of nobody who came second:\n%s", said)
+	}
+}
+
 func TestA1CThatDiedIsKnownBeforeACallFails(t *testing.T) {
 	t.Parallel()
 	server := natstest.Start(t)

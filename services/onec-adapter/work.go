@@ -19,8 +19,6 @@ import (
 const (
 	// sweepEvery is how often each adapter looks whether CALLS needs room.
 	sweepEvery = time.Minute
-	// ackSlack is what AckWait has above the longest call: fence, ending and a busy machine.
-	ackSlack = 5 * time.Second
 	// The pauses while NATS or 1C are not there yet go from firstLook to lookAgain; sayAgain bounds the silence of the log about it.
 	firstLook = 20 * time.Millisecond
 	lookAgain = 5 * time.Second
@@ -275,7 +273,7 @@ func (w *work) open(ctx context.Context) (*opened, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	target, differences, err := stream.OpenTarget(ctx, w.nc, stream.TargetOptions{
-		Name: w.target.Name, Sessions: w.target.Sessions, AckWait: w.target.Timeout + ackSlack, From: string(w.target.From), Memory: &w.memory,
+		Name: w.target.Name, Sessions: w.target.Sessions, From: string(w.target.From), Memory: &w.memory,
 	})
 	if err != nil {
 		return nil, err

@@ -116,6 +116,8 @@ var russian = strings.NewReplacer(
 	"none of the statuses that were expected", "статус ответа не из ожидаемых",
 	"; 1C may have processed the call", "; возможно, 1С вызов обработала",
 	"; the events of others are taken", "; события других линий принимаются",
+	"the call was broken off: the event may be with another adapter by now",
+	"вызов прерван: событие, возможно, уже у другого адаптера",
 
 	", SOAP Fault)", ", ошибка SOAP)",
 	", 1C exception)", ", исключение 1С)",

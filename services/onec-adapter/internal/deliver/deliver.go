@@ -28,6 +28,8 @@ type Message interface {
 	TakenOver() bool // another adapter may have worked on the lane since its last message here
 	Sequence() uint64
 	Deliveries() int
+	// Hold keeps the message in hand until drop is called. held ends where another adapter may get it; a call must end with it.
+	Hold(context.Context) (held context.Context, drop func())
 	Ours(context.Context) (bool, error) // the fence
 	Later(time.Duration) error
 	End(ctx context.Context, e verdict.Ending, trouble func(error)) (ended bool, err error)

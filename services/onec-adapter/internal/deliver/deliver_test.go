@@ -48,7 +48,8 @@ type fakeMessage struct {
 	again      bool
 	taken      bool
 	notOurs    bool
-	fence      error // what the first question whether it is ours meets with
+	fence      error         // what the first question whether it is ours meets with
+	heldFor    time.Duration // at the first try; 0: for as long as it takes
 	endings    []verdict.Ending
 }
 
@@ -108,6 +109,15 @@ func (m *fakeMessage) TakenOver() bool   { return m.taken }
 func (m *fakeMessage) Sequence() uint64  { return m.sequence }
 func (m *fakeMessage) Deliveries() int   { return m.deliveries }
 
+func (m *fakeMessage) Hold(ctx context.Context) (context.Context, func()) {
+	if m.heldFor == 0 {
+		return context.WithCancel(ctx)
+	}
+	most := m.heldFor
+	m.heldFor = 0
+	return context.WithTimeout(ctx, most)
+}
+
 func (m *fakeMessage) Ours(context.Context) (bool, error) {
 	err := m.fence
 	m.fence = nil
@@ -146,6 +156,9 @@ func (f failure) Outage() verdict.Outage {
 }
 func (f failure) Status() int { return f.status }
 
+// errHangs makes 1C not answer.
+var errHangs = errors.New("hangs")
+
 var (
 	fault   = failure{why: "fault", blame: verdict.Message}
 	away    = failure{why: "503", blame: verdict.Target}
@@ -162,7 +175,7 @@ type fakeOneC struct {
 	start  time.Time
 }
 
-func (o *fakeOneC) Call(_ context.Context, e call.Event) (verdict.Reply, error) {
+func (o *fakeOneC) Call(ctx context.Context, e call.Event) (verdict.Reply, error) {
 	o.mu.Lock()
 	o.calls = append(o.calls, fmt.Sprintf("%s@%v", e.ID, time.Since(o.start).Round(100*time.Millisecond)))
 	n := len(o.calls)
@@ -170,7 +183,12 @@ func (o *fakeOneC) Call(_ context.Context, e call.Event) (verdict.Reply, error) 
 	if o.answer == nil {
 		return verdict.Reply{Answer: "OK"}, nil
 	}
-	return verdict.Reply{}, o.answer(n, e)
+	err := o.answer(n, e)
+	if errors.Is(err, errHangs) {
+		<-ctx.Done()
+		return verdict.Reply{}, timeout
+	}
+	return verdict.Reply{}, err
 }
 
 func (o *fakeOneC) Alive(context.Context) error { return o.alive }
@@ -528,6 +546,35 @@ func TestWhatIsNotOursIsLeftAlone(t *testing.T) {
 		deliver(o, 50*time.Millisecond, 0, l)
 		if o.seen() != "" || len(all[0].endings) != 0 {
 			t.Errorf("1C was called (%q) or an ending written (%v) for a fenced message", o.seen(), all[0].endings)
+		}
+	})
+}
+
+// What another adapter may get must not be under way here.
+func TestACallEndsWhereItsMessageIsNotHeldAnyMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newFakeLane("0", event("a", call.Incoming))
+		all := l.waiting
+		all[0].heldFor = 4 * time.Second
+		o := &fakeOneC{answer: func(n int, _ call.Event) error {
+			if n == 1 {
+				return errHangs
+			}
+			return nil
+		}}
+		d := deliver(o, 20*time.Second, 0, l)
+		if diff := cmp.Diff([]string{"delivered"}, kinds(all)); diff != "" {
+			t.Fatalf("endings (-want +got):\n%s", diff)
+		}
+		if got := o.seen(); got != "a@0s a@5s" {
+			t.Errorf("calls %q, want the first broken off after 4 s and the second 1 s later", got)
+		}
+		e := all[0].endings[0]
+		if !e.Unsure || len(e.Tries) != 2 || e.Tries[0].Why != brokenOff || e.Tries[0].Took != 4*time.Second {
+			t.Errorf("ending %+v, want unsure, and a first try of 4 s that was broken off", e)
+		}
+		if shut, why := d.Shut(); shut {
+			t.Errorf("the target is shut (%s), want open: it was no failure of its", why)
 		}
 	})
 }

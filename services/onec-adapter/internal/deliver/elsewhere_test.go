@@ -48,14 +48,15 @@ type scripted struct {
 	n int
 }
 
-func (m scripted) Event() call.Event                  { return call.Event{Line: "101", Type: m.events[m.n]} }
-func (m scripted) Broken() error                      { return nil }
-func (m scripted) Again() bool                        { return false }
-func (m scripted) TakenOver() bool                    { return m.n == 0 }
-func (m scripted) Sequence() uint64                   { return uint64(m.n + 1) }
-func (m scripted) Deliveries() int                    { return 1 }
-func (m scripted) Ours(context.Context) (bool, error) { return true, nil }
-func (m scripted) Later(time.Duration) error          { return nil }
+func (m scripted) Event() call.Event                                  { return call.Event{Line: "101", Type: m.events[m.n]} }
+func (m scripted) Broken() error                                      { return nil }
+func (m scripted) Again() bool                                        { return false }
+func (m scripted) TakenOver() bool                                    { return m.n == 0 }
+func (m scripted) Sequence() uint64                                   { return uint64(m.n + 1) }
+func (m scripted) Deliveries() int                                    { return 1 }
+func (m scripted) Hold(ctx context.Context) (context.Context, func()) { return ctx, func() {} }
+func (m scripted) Ours(context.Context) (bool, error)                 { return true, nil }
+func (m scripted) Later(time.Duration) error                          { return nil }
 
 func (m scripted) End(_ context.Context, e verdict.Ending, _ func(error)) (bool, error) {
 	m.told, m.kinds = append(m.told, m.events[m.n]), append(m.kinds, e.Kind)

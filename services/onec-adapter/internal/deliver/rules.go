@@ -55,9 +55,12 @@ const (
 // takesOthers stands behind the reason of an event that was singled out.
 const takesOthers = "; the events of others are taken"
 
+// brokenOff is why a call was ended before 1C could answer.
+const brokenOff = "the call was broken off: the event may be with another adapter by now"
+
 // Reasons are what endings say that is not the target's word.
 func Reasons() []string {
-	return []string{endedTwice, ringWas, tooOld + (10 * time.Minute).String(), takesOthers}
+	return []string{endedTwice, ringWas, tooOld + (10 * time.Minute).String(), takesOthers, brokenOff}
 }
 
 func newRules(o Options) *rules {

@@ -116,19 +116,21 @@ func (w *worker) work(stop, ctx context.Context, p pass, m Message) {
 	line := string(m.Event().Line)
 	w.busyWith.Store(&line)
 	defer w.busyWith.Store(nil)
+	held, drop := m.Hold(ctx)
+	defer drop()
 	w.remember(ctx, m)
 	if why := w.kept(m); why.Kind != verdict.Undecided {
 		w.gate.nothing(p)
 		w.settle(ctx, m, tried{ending: w.ending(why, verdict.Reply{})})
 		return
 	}
-	place, err := w.enter(stop, p)
+	place, err := w.enter(stop, held, p)
 	if err != nil {
 		w.gate.nothing(p)
 		w.handBack(m, 0)
 		return
 	}
-	t, ours := w.inside(ctx, p, place, m)
+	t, ours := w.inside(held, p, place, m)
 	if !ours {
 		w.gate.nothing(p)
 		return
@@ -137,22 +139,23 @@ func (w *worker) work(stop, ctx context.Context, p pass, m Message) {
 }
 
 // inside calls 1C, if the message is ours. The place is left after the verdict: a lane that waits for it must see a gate that shuts.
-func (w *worker) inside(ctx context.Context, p pass, place Place, m Message) (t tried, ours bool) {
+func (w *worker) inside(held context.Context, p pass, place Place, m Message) (t tried, ours bool) {
 	defer place.Leave()
-	if !w.ours(ctx, m) {
+	if !w.ours(held, m) {
 		return t, false
 	}
-	return w.call(ctx, p, place, m), true
+	return w.call(held, p, place, m), true
 }
 
-// enter waits for room in the target, but no longer than for a call: the message is in our hand, and AckWait runs. A gate that shuts
-// ends it.
-func (w *worker) enter(stop context.Context, p pass) (Place, error) {
+// enter waits for room in the target, but no longer than for a call: nobody else gets at the lane's events meanwhile. A gate that shuts
+// ends it, and so does a message that is not ours any more.
+func (w *worker) enter(stop, held context.Context, p pass) (Place, error) {
 	if !p.probe {
 		stop = p.ctx
 	}
 	ctx, cancel := context.WithTimeout(stop, w.o.Timeout)
 	defer cancel()
+	defer context.AfterFunc(held, cancel)()
 	place, err := w.receiver.Enter(ctx)
 	if err == nil && ctx.Err() != nil { // it shut in the same moment
 		place.Leave()
@@ -210,13 +213,19 @@ type tried struct {
 	took   time.Duration
 }
 
+// errBrokenOff is of a call that we ended ourselves: it says nothing of the target.
+var errBrokenOff = errors.New(brokenOff)
+
 // call asks 1C once and turns what it says into a verdict.
-func (w *worker) call(ctx context.Context, p pass, place Place, m Message) tried {
+func (w *worker) call(held context.Context, p pass, place Place, m Message) tried {
 	w.head.attempts++
 	start := time.Now()
-	callCtx, cancel := context.WithTimeout(ctx, w.o.Timeout)
+	callCtx, cancel := context.WithTimeout(held, w.o.Timeout)
 	reply, err := place.Call(callCtx, m.Event())
 	cancel()
+	if err != nil && held.Err() != nil {
+		err = errBrokenOff
+	}
 	t := tried{took: time.Since(start)}
 	w.head.note(verdict.Try{Time: start.UTC(), Took: t.took}, err)
 	if err == nil {
@@ -224,7 +233,7 @@ func (w *worker) call(ctx context.Context, p pass, place Place, m Message) tried
 		t.ending = w.ending(verdict.Done(), reply)
 		return t
 	}
-	t.ending = w.ending(w.judge(ctx, p, m, err, start), reply)
+	t.ending = w.ending(w.judge(held, p, m, err, start), reply)
 	return t
 }
 
@@ -247,7 +256,12 @@ func (h *head) note(t verdict.Try, err error) {
 
 // judge turns a failed call into a verdict. The unsure mark of this try belongs to what follows from it: the next
 // try, or the dead letter.
-func (w *worker) judge(ctx context.Context, p pass, m Message, err error, start time.Time) verdict.Verdict {
+func (w *worker) judge(held context.Context, p pass, m Message, err error, start time.Time) verdict.Verdict {
+	if errors.Is(err, errBrokenOff) {
+		w.head.unsure = true
+		w.gate.nothing(p)
+		return verdict.Later(between, err.Error())
+	}
 	blame, outage := verdict.Target, verdict.Outage{Cause: err.Error()}
 	var f verdict.Failure
 	if errors.As(err, &f) {
@@ -261,7 +275,7 @@ func (w *worker) judge(ctx context.Context, p pass, m Message, err error, start 
 		w.gate.nothing(p)
 		return verdict.Later(betweenCrowded, err.Error())
 	case verdict.Unclear:
-		if blame = w.whose(ctx, m.Event(), start); blame == verdict.Message {
+		if blame = w.whose(held, m.Event(), start); blame == verdict.Message {
 			w.gate.nothing(p)
 		}
 	}
