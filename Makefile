@@ -57,6 +57,10 @@ faults: ## kill, freeze, cut off and disturb the programs in every way for FAULT
 faults-long: ## the same for FAULTS_LONG (an hour: 3600s), with new seeds each time; ends with the table of docs/reliability.md
 	cd test && go run ./faults -scenario all -long $(FAULTS_LONG)
 
+.PHONY: bench
+bench: ## how fast, beside the limit and beside other software, in minutes: writes the tables of docs/performance.md (BENCH='-only ingest': one point)
+	cd test && go run ./bench -doc ../docs/performance.md $(BENCH)
+
 .PHONY: farm
 farm: ## 200 simulated phones at 20 times the busy hour's rate for FARM_SECONDS (60): was a hit lost, does memory stay flat?
 	cd test && go run ./farm/load -seconds $(FARM_SECONDS)

@@ -107,6 +107,7 @@ var table = []room{
 		tests:  []string{yaml},
 	},
 	{path: onectest, others: []string{xtext}},
+	{path: "services/ingest/ingesttest", ours: []string{"internal/call", "services/ingest/internal/httpfront"}, others: []string{zerolog, uuid}},
 
 	// The only places where parts meet.
 	{
