@@ -174,19 +174,23 @@ func TestWithoutNATSAPublishFailsAtOnce(t *testing.T) {
 	}
 }
 
-// Bug: the client is locked while it dials; a server that had been unplugged kept phones waiting for five seconds, without an answer.
-func TestWhileAServerThatSaysNothingIsDialledAPublishFailsAtOnce(t *testing.T) {
-	t.Parallel()
-	server := natstest.Start(t)
-	server.Declared()
-	mute, err := net.Listen("tcp", "127.0.0.1:0")
+// muted stands before a server. The first connection through it works; those after it hear nothing.
+type muted struct {
+	url   string
+	first chan net.Conn
+	again chan struct{} // closed when it has been dialled again
+}
+
+func mute(t *testing.T, server *natstest.Server) muted {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer mute.Close()
-	first, broken := make(chan net.Conn, 1), make(chan struct{}) // the first connection works, those after it hear nothing
+	t.Cleanup(func() { l.Close() })
+	m := muted{url: "nats://" + l.Addr().String(), first: make(chan net.Conn, 1), again: make(chan struct{})}
 	go func() {
-		client, err := mute.Accept()
+		client, err := l.Accept()
 		if err != nil {
 			return
 		}
@@ -194,37 +198,71 @@ func TestWhileAServerThatSaysNothingIsDialledAPublishFailsAtOnce(t *testing.T) {
 		if err != nil {
 			return
 		}
-		first <- client
+		m.first <- client
 		go io.Copy(back, client) //nolint:errcheck // it ends with the test
 		go io.Copy(client, back) //nolint:errcheck // likewise
-		for {
-			again, err := mute.Accept()
+		for n := 0; ; n++ {
+			silent, err := l.Accept()
 			if err != nil {
 				return
 			}
-			defer again.Close()
-			select {
-			case <-broken:
-			default:
-				close(broken)
+			defer silent.Close()
+			if n == 0 {
+				close(m.again)
 			}
 		}
 	}()
-	nc, err := stream.Connect(stream.ConnectOptions{Name: "mute", URL: "nats://" + mute.Addr().String(), Creds: server.Creds()})
+	return m
+}
+
+// Bug: the client is locked while it dials; a server that had been unplugged kept phones waiting for five seconds, without an answer.
+func TestWhileAServerThatSaysNothingIsDialledAPublishFailsAtOnce(t *testing.T) {
+	t.Parallel()
+	server := natstest.Start(t)
+	server.Declared()
+	m := mute(t, server)
+	nc, err := stream.Connect(stream.ConnectOptions{Name: "mute", URL: m.url, Creds: server.Creds()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(nc.Close)
 	p := publisher(t, nc)
 	publish(t, p, "101", 1)
-	(<-first).Close()
-	<-broken
+	(<-m.first).Close()
+	<-m.again
 	begin := time.Now()
 	if _, err := p.Publish(ctx(t), call.Event{Type: call.Incoming, Line: "101"}); !errors.Is(err, stream.ErrAway) {
 		t.Errorf("error %v, want ErrAway", err)
 	}
 	if took := time.Since(begin); took > 500*time.Millisecond {
 		t.Errorf("it took %v to say so", took)
+	}
+}
+
+// Bug: a hit that could not be used waited, with its phone, until the client had dialled.
+func TestWhileAServerThatSaysNothingIsDialledARejectedHitWaitsForNobody(t *testing.T) {
+	t.Parallel()
+	server := natstest.Start(t)
+	m := mute(t, server)
+	key, err := nats.NkeyOptionFromSeed(server.Creds())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const dialling = 90 * time.Second
+	nc, err := nats.Connect(m.url, key, nats.Timeout(dialling), nats.MaxReconnects(1), nats.ReconnectWait(time.Millisecond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	(<-m.first).Close()
+	<-m.again
+	r, begin, kept := stream.NewRejections(nc), time.Now(), 0
+	for range 30 {
+		if r.Keep(stream.Rejection{Reason: "nothing usable", Status: 400}) {
+			kept++
+		}
+	}
+	if took := time.Since(begin); kept > 10 || took > dialling/2 {
+		t.Errorf("%d of 30 were on their way, after %v; want 10 at most, at once", kept, took)
 	}
 }
 

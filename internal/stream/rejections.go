@@ -24,14 +24,18 @@ type Rejection struct {
 type Rejections struct {
 	nc    *nats.Conn
 	limit *rate.Limiter
+	hands chan struct{} // who puts one on its way
 }
+
+// rejectionsAtOnce is how many may be on their way: the client is locked while it dials a server that is unplugged.
+const rejectionsAtOnce = 10
 
 // NewRejections makes the keeper; the stream HITS must have been declared for anything to be kept.
 func NewRejections(nc *nats.Conn) *Rejections {
-	return &Rejections{nc: nc, limit: rate.NewLimiter(10, 10)}
+	return &Rejections{nc: nc, limit: rate.NewLimiter(10, 10), hands: make(chan struct{}, rejectionsAtOnce)}
 }
 
-// Keep stores the rejection without waiting for it, and reports whether it was within the limit.
+// Keep stores the rejection without waiting for anything, and reports whether it was within the limits.
 func (r *Rejections) Keep(x Rejection) bool {
 	if !r.limit.Allow() {
 		return false
@@ -40,5 +44,14 @@ func (r *Rejections) Keep(x Rejection) bool {
 	if err != nil {
 		return false
 	}
-	return r.nc.Publish("hits.rejected", data) == nil
+	select {
+	case r.hands <- struct{}{}:
+	default:
+		return false
+	}
+	go func() {
+		defer func() { <-r.hands }()
+		_ = r.nc.Publish("hits.rejected", data) // at most once: it is for an admin's eyes
+	}()
+	return true
 }
