@@ -81,3 +81,34 @@ func (c *Cluster) Connect() *nats.Conn {
 	c.t.Cleanup(nc.Close)
 	return nc
 }
+
+// CutOff starts a server of a cluster whose other servers cannot be reached, and returns its URL.
+func CutOff(t testing.TB) string {
+	t.Helper()
+	nobody, err := net.Listen("tcp", "127.0.0.1:0") // it never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { nobody.Close() })
+	own, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own.Close()
+	port, _ := strconv.Atoi(own.Addr().String()[len("127.0.0.1:"):])
+	s, err := server.NewServer(&server.Options{
+		ServerName: "alone", Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true,
+		JetStream: true, StoreDir: t.TempDir(), JetStreamMaxStore: 1 << 30, JetStreamMaxMemory: 16 << 20,
+		Cluster: server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: port},
+		Routes:  []*url.URL{{Scheme: "nats-route", Host: own.Addr().String()}, {Scheme: "nats-route", Host: nobody.Addr().String()}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	if !s.ReadyForConnections(30 * time.Second) {
+		t.Fatal("the server does not start")
+	}
+	return s.ClientURL()
+}

@@ -51,8 +51,15 @@ func ChangeUpTo(ctx context.Context, nc *nats.Conn, target string, lanes, step i
 	return err
 }
 
-// Refused is refused.
-var Refused = refused
+// What tests look at.
+var (
+	Refused = refused
+	Heard   = heard
+	Alone   = alone
+)
 
-// Heard is heard.
-var Heard = heard
+// NewRestless is newRestless.
+func NewRestless(now time.Time) *restless { r := newRestless(now); return &r }
+
+// Had is had.
+func (r *restless) Had(now time.Time, why error) bool { return r.had(now, why) }

@@ -190,6 +190,7 @@ func (s *service) connect(context.Context) (err error) {
 	if s.nc, err = stream.Connect(o); err != nil {
 		return err
 	}
+	go stream.Roam(s.group.Context(), s.nc, o.Notify)
 	s.publisher, err = stream.NewPublisher(s.nc, s.Site)
 	return err
 }

@@ -62,9 +62,13 @@ func Run(ctx context.Context, o Options) error {
 }
 
 func (s *service) connect(context.Context) (err error) {
+	notify := telemetry.Connection(s.Log)
 	s.nc, err = stream.Connect(stream.ConnectOptions{
-		Name: "onec-adapter", URL: s.NATS, Creds: s.NATSCreds, CA: s.NATSCA, Broker: s.Broker, Notify: telemetry.Connection(s.Log),
+		Name: "onec-adapter", URL: s.NATS, Creds: s.NATSCreds, CA: s.NATSCA, Broker: s.Broker, Notify: notify,
 	})
+	if err == nil {
+		go stream.Roam(s.group.Context(), s.nc, notify)
+	}
 	return err
 }
 

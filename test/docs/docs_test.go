@@ -255,7 +255,7 @@ func logLines(code docs.Source) []string {
 	for _, k := range []verdict.Kind{verdict.Delivered, verdict.Skipped, verdict.Dead, verdict.Postponed} {
 		names = append(names, "call."+k.String())
 	}
-	return append(names, "nats.connected", "nats.disconnected", "nats.reconnected", "nats.error")
+	return append(names, "nats.connected", "nats.disconnected", "nats.reconnected", "nats.moved", "nats.error")
 }
 
 func source(t *testing.T, folders ...string) docs.Source {
