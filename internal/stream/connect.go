@@ -55,9 +55,6 @@ func Connect(o ConnectOptions) (*nats.Conn, error) {
 	if o.Broker != nil {
 		opts, o.Creds = append(opts, nats.InProcessServer(o.Broker)), o.Broker.Creds()
 	}
-	if o.Inbox != "" {
-		opts = append(opts, nats.CustomInboxPrefix(o.Inbox))
-	}
 	if o.CA != "" {
 		opts = append(opts, nats.RootCAs(o.CA))
 	}

@@ -205,10 +205,7 @@ type result struct {
 func (s *session) open() (err error) {
 	ctx, cancel := context.WithTimeout(s.work, hubPatience)
 	defer cancel()
-	if s.js, err = jetstream.New(s.f.hub); err != nil {
-		return err
-	}
-	s.hub, err = s.js.Stream(ctx, Calls)
+	s.js, s.hub, err = hubCalls(ctx, s.f.hub)
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNotFound):
 		return errors.New("the hub has no stream CALLS: has an ingest been started there?")

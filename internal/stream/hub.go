@@ -66,5 +66,26 @@ func ForgetHub(ctx context.Context, branch *nats.Conn) error {
 	return nil
 }
 
-// HubInbox is where a branch's answers from the hub come to: the hub need not let it hear others'.
-func HubInbox(site string) string { return "_INBOX_" + Token(site) }
+// branchAPI is what a branch says to its hub in place of $JS.API., where it has an account of its own (broker.API).
+const branchAPI = "CALLBUS."
+
+// hubCalls opens the hub's CALLS: as a branch with an account of its own does, or, with a key of services, as they do.
+func hubCalls(ctx context.Context, hub *nats.Conn) (js jetstream.JetStream, calls jetstream.Stream, err error) {
+	for _, api := range []string{branchAPI, jetstream.DefaultAPIPrefix} {
+		if js, err = jetstream.NewWithAPIPrefix(hub, api); err != nil {
+			return nil, nil, err
+		}
+		if calls, err = js.Stream(ctx, Calls); !errors.Is(err, nats.ErrNoResponders) {
+			break
+		}
+	}
+	return js, calls, err
+}
+
+// RoamHub is Roam for a branch's connection to its hub.
+func RoamHub(ctx context.Context, hub *nats.Conn, tell func(event string, err error)) {
+	roam(ctx, hub, tell, func(ctx context.Context) (jetstream.Stream, error) {
+		_, calls, err := hubCalls(ctx, hub)
+		return calls, err
+	})
+}

@@ -33,9 +33,12 @@ var ErrTapThere = errors.New("there is such a tap")
 // ErrNoTap says that there is none.
 var ErrNoTap = errors.New("there is no such tap")
 
+// PlainName reports whether a name can stand in a subject as it is, and is short: that of a tap, a branch.
+func PlainName(name string) bool { return targetName.MatchString(name) }
+
 // CheckTap refuses names that cannot stand in a subject, and subjects that are no part of CALLS.
 func CheckTap(name, subject string) error {
-	if !targetName.MatchString(name) {
+	if !PlainName(name) {
 		return fmt.Errorf("tap name %q: want 1 to 32 of A-Z a-z 0-9 _ -", name)
 	}
 	event, ok := strings.CutPrefix(subject, "calls.")

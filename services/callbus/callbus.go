@@ -55,6 +55,8 @@ func commands() []command {
 			does: text("give a target another number of lanes (calls of 1C at once), while it works", "сменить число полос получателя (вызовов 1С одновременно), не останавливая работу")},
 		{name: "tap", args: text("add NAME|list|remove NAME", "add ИМЯ|list|remove ИМЯ"), run: tap,
 			does: text("give another program a key to read calls, and to do nothing else", "дать другой программе ключ, чтобы читать звонки и больше ничего")},
+		{name: "branch", args: text("add NAME|list|remove NAME", "add ИМЯ|list|remove ИМЯ"), run: branch,
+			does: text("give a branch office a key to forward its calls here, and to do nothing else", "дать филиалу ключ, чтобы пересылать сюда свои звонки и больше ничего")},
 		{name: "token", args: text("new ID…|list|rotate", "new ИМЯ…|list|rotate"), verbs: true, run: token,
 			does: text("what phones show at the door: make it, list it, make all anew", "токены, которые предъявляют телефоны: создать, показать, сменить все")},
 		{name: "provision", args: text("VENDOR|list", "ПРОИЗВОДИТЕЛЬ|list"), run: provisionPhones,

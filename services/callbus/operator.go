@@ -161,6 +161,25 @@ func (l *line) alone(ctx context.Context, work func(context.Context, *nats.Conn)
 	return errors.Join(err, b.Stop())
 }
 
+// ours reports whether the server is the one inside Callbus: it takes its taps and branches from the data folder.
+// Another one takes them from its configuration.
+func (l *line) ours(nc *nats.Conn) (bool, error) {
+	if nc.ConnectedServerName() != broker.Name {
+		return false, nil
+	}
+	if !l.store() {
+		return true, errors.New(l.tongue.Sayf("the store at %s is not in %s: run this on its machine, and name its folder with --data",
+			"хранилище, работающее по адресу %s, лежит не в %s: запустите команду на его машине и назовите папку данных флагом --data", l.url, l.folder))
+	}
+	return true, nil
+}
+
+// ownConfig prints what lets somebody into a NATS that is not ours.
+func (l *line) ownConfig(account string) {
+	fmt.Printf("%s\n\n%s", l.tongue.Say("\nThis NATS has a configuration of its own. Put this into its accounts { }, on each server, and reload it twice (a new account works from the second time on; nats-server --signal reload):",
+		"\nУ этого NATS своя конфигурация. Добавьте это в accounts { } на каждом сервере и перечитайте её дважды (новый account работает со второго раза; nats-server --signal reload):"), account)
+}
+
 func (l *line) fail(code int, err error) int {
 	fmt.Fprintf(os.Stderr, "%s: %s\n", l.fs.Name(), l.tongue.Wrong(err))
 	return code

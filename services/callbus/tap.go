@@ -58,19 +58,6 @@ func (t *taps) read() error {
 	return nil
 }
 
-// ours reports whether the server is the one inside Callbus: it takes its taps from the data folder. Another one takes them from
-// its configuration.
-func (t *taps) ours(nc *nats.Conn) (bool, error) {
-	if nc.ConnectedServerName() != broker.Name {
-		return false, nil
-	}
-	if !t.store() {
-		return true, errors.New(t.tongue.Sayf("the store at %s is not in %s: run this on its machine, and name its folder with --data",
-			"хранилище, работающее по адресу %s, лежит не в %s: запустите команду на его машине и назовите папку данных флагом --data", t.url, t.folder))
-	}
-	return true, nil
-}
-
 func (t *taps) add(ctx context.Context, nc *nats.Conn) error {
 	ours, err := t.ours(nc)
 	if err != nil {
@@ -95,35 +82,10 @@ func (t *taps) add(ctx context.Context, nc *nats.Conn) error {
 	fmt.Println(t.tongue.Sayf("Live without history: %s. What a tap has not read when the store lets it go, it misses",
 		"Вживую, без истории: %s. Что подписчик не успел прочитать до очистки хранилища, он пропустит", strings.Join(t.tap.Live(), ", ")))
 	if !ours {
-		fmt.Println(t.tongue.Sayf("Its client names %s as the prefix of the JetStream API (apiPrefix)", "В клиенте укажите префикс JetStream API (apiPrefix): %s", apiPrefix))
-		fmt.Printf("%s\n\n%s", t.tongue.Say("\nThis NATS has a configuration of its own. Put this into its accounts { }, on each server, and reload it (nats-server --signal reload):",
-			"\nУ этого NATS своя конфигурация. Добавьте это в accounts { } на каждом сервере и перечитайте её (nats-server --signal reload):"), account(t.tap))
+		fmt.Println(t.tongue.Sayf("Its client names %s as the prefix of the JetStream API (apiPrefix)", "В клиенте укажите префикс JetStream API (apiPrefix): %s", broker.API))
+		t.ownConfig(broker.Account("TAP_"+t.name, t.tap))
 	}
 	return nil
-}
-
-// apiPrefix is what taps of a NATS with accounts say in place of $JS.API.
-const apiPrefix = "CALLBUS"
-
-// account is what a NATS of one's own needs, beside the exports of deploy/nats/cluster.conf. $JS.API itself is taken there: a server
-// gives it to each account, and answers that this one has no JetStream.
-func account(t broker.Tap) string {
-	services := t.Services()
-	for i, s := range services {
-		services[i] = strings.Replace(s, "$JS.API.", apiPrefix+".", 1)
-	}
-	quoted := func(subjects []string) string { return `"` + strings.Join(subjects, `", "`) + `"` }
-	var b strings.Builder
-	fmt.Fprintf(&b, "  TAP_%s {\n    users: [{ nkey: %s, permissions: {\n", t.Name, t.Key)
-	fmt.Fprintf(&b, "      publish: [%s]\n      subscribe: [%s, \"_INBOX.>\"]\n    } }]\n    imports: [\n", quoted(services), quoted(t.Live()))
-	for _, s := range t.Live() {
-		fmt.Fprintf(&b, "      { stream: { account: CALLBUS, subject: %q } }\n", s)
-	}
-	for i, s := range t.Services() {
-		fmt.Fprintf(&b, "      { service: { account: CALLBUS, subject: %q }, to: %q }\n", s, services[i])
-	}
-	b.WriteString("    ]\n  }\n")
-	return b.String()
 }
 
 func (t *taps) list(ctx context.Context, nc *nats.Conn) error {

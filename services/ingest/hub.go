@@ -94,20 +94,21 @@ func (h *hub) pending() string { return "the hub's answers" }
 
 func (h *hub) forward(ctx context.Context) {
 	nc, err := stream.Connect(stream.ConnectOptions{
-		Name: "ingest " + h.Site, URL: h.Hub, Creds: h.HubCreds, CA: h.HubCA, Inbox: stream.HubInbox(h.Site), Notify: h.connection,
+		Name: "ingest " + h.Site, URL: h.Hub, Creds: h.HubCreds, CA: h.HubCA, Notify: h.connection,
 	})
 	if err != nil {
 		h.group.Fail(fmt.Errorf("--hub: %w", err))
 		return
 	}
 	defer nc.Close()
+	go stream.RoamHub(ctx, nc, h.connection)
 	h.forwarder.Run(ctx, nc)
 }
 
-// connection logs what only the connection to the hub knows: a refused permission, above all. Whether it is there is told
+// connection logs what only the connection to the hub knows: a refused permission above all, a move in a cluster. Whether it is there is told
 // with what waits for it.
 func (h *hub) connection(event string, err error) {
-	if event == "error" && !errors.Is(err, nats.ErrConnectionClosed) {
+	if event == "moved" || event == "error" && !errors.Is(err, nats.ErrConnectionClosed) {
 		telemetry.Connection(h.Log.With().Str("part", "hub").Logger())(event, err)
 	}
 }

@@ -36,7 +36,8 @@ type hubServer struct {
 	*rig.Program
 }
 
-func startHub(t *testing.T) *hubServer {
+// startHub starts it; with lines more in its configuration, who has asked for them makes the streams.
+func startHub(t *testing.T, more ...string) *hubServer {
 	t.Helper()
 	t.Setenv("NATS_PASSWORD", "hubsecret")
 	t.Setenv("B2_PASSWORD", "branchsecret")
@@ -46,18 +47,26 @@ func startHub(t *testing.T) *hubServer {
 	}
 	h := &hubServer{t: t, config: filepath.Join(t.TempDir(), "hub.conf"), addr: rig.FreeAddr(t)}
 	here := strings.NewReplacer("0.0.0.0:4222", h.addr, `"/data"`, fmt.Sprintf("%q", t.TempDir())).Replace(string(shipped))
-	if err := os.WriteFile(h.config, []byte(here), 0o600); err != nil {
+	if err := os.WriteFile(h.config, []byte(here+strings.Join(more, "\n")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	h.start()
-	js, err := jetstream.New(rig.Connect(t, h.url("callbus:hubsecret"), ""))
+	if len(more) == 0 {
+		declare(t, rig.Connect(t, h.url("callbus:hubsecret"), ""))
+	}
+	return h
+}
+
+// declare makes the streams, as the hub's ingest does.
+func declare(t *testing.T, nc *nats.Conn) {
+	t.Helper()
+	js, err := jetstream.New(nc)
 	if err == nil {
 		_, err = stream.DeclareIngest(rig.Context(t), js, 64<<20, 1)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return h
 }
 
 func (h *hubServer) start() {
@@ -267,20 +276,58 @@ func TestAnOperatorSeesThatABranchsHubIsAway(t *testing.T) {
 
 func TestABranchsKeyStoresCallsAndDoesNothingElse(t *testing.T) {
 	hub := startHub(t)
-	refused := make(chan error, 100)
-	nc, err := nats.Connect(hub.url("b2:branchsecret"), nats.CustomInboxPrefix(stream.HubInbox("b2")),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { refused <- err }))
+	holdTheKey(t, hub, hub.url("b2:branchsecret"), "")
+}
+
+// The account that the command prints, with a key in place of a password.
+func TestWhatBranchAddPrintsForAServerOfOnesOwnLetsTheBranchIn(t *testing.T) {
+	hub := startHub(t)
+	key := filepath.Join(t.TempDir(), "b3.creds")
+	said := rig.Run(t, callbusProgram(t), "branch", "add", "b3", "--out", key, "--nats", hub.url("callbus:hubsecret"), "--lang", "en")
+	rig.Claim(t, "branch add", said, "BRANCH_b3 {", "nats-server --signal reload")
+	_, account, _ := strings.Cut(said, "--signal reload):\n\n")
+	text, err := os.ReadFile(hub.config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer nc.Close()
-	js, err := jetstream.New(nc)
+	more := strings.Replace(string(text), "accounts {\n", "accounts {\n"+account, 1)
+	if err := os.WriteFile(hub.config, []byte(more), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	rig.Until(t, "the branch to be known", func() (any, bool) { // with the second reload
+		hub.Signal(syscall.SIGHUP)
+		_, err := rig.Connect(t, "nats://"+hub.addr, key).Request("CALLBUS.STREAM.INFO.CALLS", nil, time.Second)
+		return err, err == nil
+	})
+	holdTheKey(t, hub, "nats://"+hub.addr, key)
+}
+
+// holdTheKey does with a branch's key what a branch does, and whatever somebody could do who has stolen it.
+func holdTheKey(t *testing.T, hub *hubServer, url, key string) {
+	t.Helper()
+	service, err := jetstream.New(rig.Connect(t, hub.url("callbus:hubsecret"), ""))
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx := rig.Context(t)
-	if _, err := js.Publish(ctx, stream.Subject(call.Incoming), []byte("{}")); err != nil {
-		t.Errorf("store a call: %v", err)
+	for name, subjects := range map[string]string{"ONEC": "onec.*.*.*", "REGISTRY": "$KV.TARGETS.>"} {
+		if _, err := service.CreateStream(ctx, jetstream.StreamConfig{Name: name, Subjects: []string{subjects}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	adapters, err := service.CreateConsumer(ctx, stream.Calls, jetstream.ConsumerConfig{Durable: "onec-main-1-0", AckPolicy: jetstream.AckExplicitPolicy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	nc := rig.Connect(t, url, key)
+	refused := make(chan error, 100)
+	nc.SetErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { refused <- err })
+	js, err := jetstream.NewWithAPIPrefix(nc, broker.API)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ack, err := js.Publish(ctx, stream.Subject(call.Incoming), []byte("{}")); err != nil || ack.Sequence != 1 {
+		t.Errorf("store a call: %v, %v", ack, err)
 	}
 	calls, err := js.Stream(ctx, stream.Calls)
 	if err != nil {
@@ -289,17 +336,24 @@ func TestABranchsKeyStoresCallsAndDoesNothingElse(t *testing.T) {
 	if m, err := calls.GetMsg(ctx, 1); err != nil || string(m.Data) != "{}" {
 		t.Errorf("look a call up: %v, %v", m, err)
 	}
+	if _, err := adapters.Next(); err != nil {
+		t.Fatal(err)
+	}
 	for what, subject := range map[string]string{
 		"delete a stream": "$JS.API.STREAM.DELETE.CALLS", "purge it": "$JS.API.STREAM.PURGE.CALLS", "delete a call": "$JS.API.STREAM.MSG.DELETE.CALLS",
+		"change it": "$JS.API.STREAM.UPDATE.CALLS", "make one": "$JS.API.STREAM.CREATE.MINE", "look in another": "CALLBUS.STREAM.MSG.GET.ONEC",
+		"purge it by the other name": "CALLBUS.STREAM.PURGE.CALLS", "ask for JetStream": "$JS.API.INFO",
 		"overwrite an adapter's consumer": "$JS.API.CONSUMER.CREATE.CALLS.onec-main-1-0.calls.*", "acknowledge for it": "$JS.ACK.CALLS.onec-main-1-0.1.1.1.1.1",
+		"overwrite it by the other name": "CALLBUS.CONSUMER.CREATE.CALLS.onec-main-1-0", "take its messages": "$JS.API.CONSUMER.MSG.NEXT.CALLS.onec-main-1-0",
 		"write an ending": "onec.delivered.main.1-0", "send again": "again.main.incoming", "change the registry": "$KV.TARGETS.main",
+		"be a phone": "phones.registered", "fill the rejected hits": "hits.rejected", "answer for an adapter": "callbus.status.main", "answer for anybody": "_INBOX.x",
 	} {
 		if err := errors.Join(nc.Publish(subject, []byte("{}")), nc.Flush()); err != nil {
 			t.Fatal(err)
 		}
 		denied(t, what, refused)
 	}
-	for _, subject := range []string{"calls.>", "lines.>", "_INBOX.>", "_INBOX_b3.>", ">"} {
+	for _, subject := range []string{"calls.>", "lines.>", "_R_.>", "$JS.>", ">"} {
 		if _, err := nc.SubscribeSync(subject); err != nil {
 			t.Fatal(err)
 		}
@@ -308,6 +362,79 @@ func TestABranchsKeyStoresCallsAndDoesNothingElse(t *testing.T) {
 		}
 		denied(t, "listen to "+subject, refused)
 	}
+	// Answers come to the branch's account alone, wherever they are asked to go.
+	for _, reply := range []string{"onec.delivered.main.1-0", "$KV.TARGETS.main", "$JS.ACK.CALLS.onec-main-1-0.1.1.1.1.0", "$JS.API.CONSUMER.DELETE.CALLS.onec-main-1-0", "$JS.API.STREAM.PURGE.CALLS"} {
+		for subject, payload := range map[string]string{"CALLBUS.STREAM.MSG.GET.CALLS": `{"seq":1}`, "CALLBUS.STREAM.INFO.CALLS": "", "calls.incoming": "{}"} {
+			if err := nc.PublishRequest(subject, reply, []byte(payload)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, err := js.Publish(ctx, "calls.incoming", []byte("the last")); err != nil { // what came before it has been answered
+		t.Error(err)
+	}
+	for _, name := range []string{"ONEC", "REGISTRY"} {
+		if s, err := service.Stream(ctx, name); err != nil || s.CachedInfo().State.LastSeq != 0 {
+			t.Errorf("something came into %s (%v)", name, err)
+		}
+	}
+	if info, err := adapters.Info(ctx); err != nil || info.NumAckPending != 1 || info.AckFloor.Stream != 0 {
+		t.Errorf("the adapter's consumer was touched: %+v, %v", info, err)
+	}
+}
+
+// Over the internet: TLS, with a certificate of an authority that nobody knows but who was given it.
+func TestABranchTrustsTheAuthorityThatItIsGiven(t *testing.T) {
+	c := rig.NewCertificate(t)
+	hub := startHub(t, fmt.Sprintf("tls { cert_file: %q, key_file: %q }\n", c.Chain, c.Key))
+	there, err := stream.Connect(stream.ConnectOptions{Name: t.Name(), URL: "tls://callbus:hubsecret@" + hub.addr, CA: c.Authority})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(there.Close)
+	rig.Until(t, "the hub over TLS", func() (any, bool) { return there.LastError(), there.IsConnected() })
+	declare(t, there)
+	start := func(scheme string, flags ...string) *branchProgram {
+		b := &branchProgram{phones: rig.FreeAddr(t)}
+		b.Program = rig.Start(t, ingestProgram(t), append([]string{"--store", t.TempDir(), "--store-max", "16MiB", "--http", b.phones, "--admin", "", "--site", "b2",
+			"--hub", scheme + "://b2:branchsecret@" + hub.addr}, flags...)...)
+		b.Says("phones.welcome")
+		rig.Accepted(t, b.phones, rig.CheckPhone(1, "74951234567", "101"))
+		return b
+	}
+	distrusting := start("tls")
+	distrusting.Says("hub.away")
+	if got := rig.Stored(t, there); len(got) > 0 {
+		t.Errorf("a branch that trusts nobody has sent %v", got)
+	}
+	for i, scheme := range []string{"tls", "nats"} { // the server says that it wants TLS
+		start(scheme, "--hub-ca", c.Authority)
+		rig.Until(t, "the branch's call", func() (any, bool) { got := rig.Stored(t, there); return got, len(got) == i+1 })
+	}
+}
+
+func TestABranchIsAddedListedAndRemovedWhileCallbusRuns(t *testing.T) {
+	in, callbus, key := rig.StartIngest(t), callbusProgram(t), filepath.Join(t.TempDir(), "b2.creds")
+	run := func(args ...string) string {
+		return rig.Run(t, callbus, append(append([]string{"branch"}, args...), "--nats", in.NATS, "--data", filepath.Dir(in.Creds))...)
+	}
+	rig.Claim(t, "no branch", run("list"), "There is no branch: callbus branch add NAME makes a key for one")
+	rig.Claim(t, "add", run("add", "b2", "--out", key), "Branch b2 may store its calls here", key)
+	rig.Claim(t, "list", run("list"), "b2")
+	admin, phones := rig.FreeAddr(t), rig.FreeAddr(t)
+	b := rig.Start(t, ingestProgram(t), "--store", t.TempDir(), "--store-max", "16MiB", "--http", phones, "--admin", admin, "--site", "b2", "--hub", in.NATS, "--hub-creds", key)
+	b.Says("phones.welcome")
+	rig.Accepted(t, phones, rig.CheckPhone(1, "74951234567", "101"))
+	there := rig.Connect(t, in.NATS, in.Creds)
+	rig.Until(t, "the branch's call", func() (any, bool) { got := rig.Stored(t, there); return got, len(got) == 1 && got[0].Site == "b2" })
+	rig.Claim(t, "remove", run("remove", "b2"), "its key opens nothing any more")
+	b.Says("hub.away")
+	rig.Accepted(t, phones, rig.CheckPhone(4, "74951234567", "101"))
+	rig.Until(t, "the metrics to tell the backlog", func() (any, bool) {
+		left := metric(t, admin, "callbus_hub_waiting_events ")
+		return left, left == "1" && metric(t, admin, "callbus_hub_connected ") == "0"
+	})
+	rig.Claim(t, "по-русски", run("list", "--lang", "ru"), "Филиалов нет")
 }
 
 func denied(t *testing.T, what string, refused <-chan error) {
