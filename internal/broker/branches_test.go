@@ -27,7 +27,7 @@ func (o *office) branch(t *testing.T) *nats.Conn {
 func TestABranchStoresItsCallsAndLooksThemUp(t *testing.T) {
 	o := newOffice(t, "calls.*")
 	nc := o.branch(t)
-	guest, err := nats.Connect(o.URL())
+	guest, err := nats.Connect(o.URL(), nats.Timeout(patience))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,9 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
+// patience is how long a test waits for what should come at once.
+const patience = time.Minute
+
 func started(t *testing.T, o Options) *Broker {
 	t.Helper()
 	if o.Dir == "" {
@@ -45,12 +48,12 @@ func TestOneFolderHasOneBroker(t *testing.T) {
 func TestAGuestHearsCallsAndCanDoNothingElse(t *testing.T) {
 	b := started(t, Options{Listen: "127.0.0.1:0"})
 	refused := make(chan error, 10)
-	guest, err := nats.Connect(b.URL(), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { refused <- err }))
+	guest, err := nats.Connect(b.URL(), nats.Timeout(patience), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { refused <- err }))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer guest.Close()
-	service, err := nats.Connect(b.URL(), serviceOption(t, b))
+	service, err := nats.Connect(b.URL(), nats.Timeout(patience), serviceOption(t, b))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,10 +67,12 @@ func TestAGuestHearsCallsAndCanDoNothingElse(t *testing.T) {
 	if err := service.Publish("calls.incoming", []byte("ring")); err != nil {
 		t.Fatal(err)
 	}
-	if m, err := heard.NextMsg(5 * time.Second); err != nil || string(m.Data) != "ring" {
+	if m, err := heard.NextMsg(patience); err != nil || string(m.Data) != "ring" {
 		t.Errorf("the guest heard %v (%v), want the ring", m, err)
 	}
-	everything.NextMsg(time.Second)
+	if _, err := everything.NextMsg(patience); err != nil {
+		t.Errorf("the service heard nothing: %v", err)
+	}
 
 	for _, forbidden := range []func() error{
 		func() error { return guest.Publish("calls.incoming", []byte("fake")) },
@@ -83,7 +88,7 @@ func TestAGuestHearsCallsAndCanDoNothingElse(t *testing.T) {
 			if !strings.Contains(strings.ToLower(err.Error()), "permissions violation") {
 				t.Errorf("refused with %v, want a permissions violation", err)
 			}
-		case <-time.After(5 * time.Second):
+		case <-time.After(patience):
 			t.Error("a guest was not refused")
 		}
 	}
@@ -116,7 +121,7 @@ func TestOutsideLoopbackThereAreNoGuests(t *testing.T) {
 			nc.Close()
 			t.Errorf("%s: a client without credentials connected", listen)
 		}
-		nc, err := nats.Connect(url, serviceOption(t, b))
+		nc, err := nats.Connect(url, nats.Timeout(patience), serviceOption(t, b))
 		if err != nil {
 			t.Errorf("%s: a client with credentials: %v", listen, err)
 			continue
@@ -185,7 +190,7 @@ func TestTheRoomFitsTheDisk(t *testing.T) {
 // Bug: a look at the store while a stream was being created said that it could not be recovered, and the process ended.
 func TestAStoreInWhichStreamsAreMadeIsHealthy(t *testing.T) {
 	b := started(t, Options{})
-	nc, err := nats.Connect("", nats.InProcessServer(b), serviceOption(t, b))
+	nc, err := nats.Connect("", nats.InProcessServer(b), nats.Timeout(patience), serviceOption(t, b))
 	if err != nil {
 		t.Fatal(err)
 	}

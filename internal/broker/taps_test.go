@@ -29,7 +29,7 @@ func newOffice(t *testing.T, subject string) *office {
 	o := &office{dir: t.TempDir(), refused: make(chan error, 100)}
 	o.Broker = started(t, Options{Dir: o.dir, Listen: "127.0.0.1:0"})
 	var err error
-	if o.conn, err = nats.Connect(o.URL(), serviceOption(t, o.Broker)); err != nil {
+	if o.conn, err = nats.Connect(o.URL(), nats.Timeout(patience), serviceOption(t, o.Broker)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(o.conn.Close)
@@ -70,7 +70,7 @@ func (o *office) tap(t *testing.T) *nats.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	nc, err := nats.Connect(o.URL(), key, nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond),
+	nc, err := nats.Connect(o.URL(), key, nats.Timeout(patience), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { o.refused <- err }))
 	if err != nil {
 		t.Fatal(err)
@@ -102,7 +102,7 @@ func TestATapIsLetInWhileTheBrokerRunsAndReadsThroughItsConsumer(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"incoming", "ended"} {
-		m, err := journal.Next(jetstream.FetchMaxWait(5 * time.Second))
+		m, err := journal.Next(jetstream.FetchMaxWait(patience))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -132,7 +132,7 @@ func TestATapHearsItsSubjectLive(t *testing.T) {
 		}
 	}
 	for _, s := range []*nats.Subscription{heard, line} {
-		if m, err := s.NextMsg(5 * time.Second); err != nil || string(m.Data) != "ring" {
+		if m, err := s.NextMsg(patience); err != nil || string(m.Data) != "ring" {
 			t.Errorf("on %s the tap heard %v, %v", s.Subject, m, err)
 		}
 	}
@@ -152,7 +152,7 @@ func (o *office) wantRefused(t *testing.T, what string) {
 		if !errors.Is(err, nats.ErrPermissionViolation) {
 			t.Errorf("%s: %v, want a permissions violation", what, err)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(patience):
 		t.Errorf("a tap could %s", what)
 	}
 }
@@ -246,7 +246,7 @@ func TestADismissedTapIsPutOutAndStaysOut(t *testing.T) {
 	if err := DismissTap(o.dir, "journal"); err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(patience)
 	for nc.IsConnected() && time.Now().Before(deadline) {
 		time.Sleep(10 * time.Millisecond)
 	}

@@ -11,26 +11,30 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/callbus/callbus/internal/broker"
+	"github.com/callbus/callbus/internal/porttest"
 	"github.com/callbus/callbus/internal/stream"
 )
 
 // Room is what CALLS may hold in a test, in bytes.
 const Room = 16 << 20
 
+// Patience is how long a test waits for what should come at once: few cores, and a disk that fsyncs, may be busy with other tests.
+const Patience = time.Minute
+
 // Server is a broker that can be restarted under its clients.
 type Server struct {
-	t      testing.TB
-	dir    string
-	listen string
-	broker *broker.Broker
+	t       testing.TB
+	dir     string
+	listen  string
+	broker  *broker.Broker
+	clients []*nats.Conn
 }
 
 // Start starts a server on a free loopback port and stops it with the test.
 func Start(t testing.TB) *Server {
 	t.Helper()
-	s := &Server{t: t, dir: t.TempDir(), listen: "127.0.0.1:0"}
+	s := &Server{t: t, dir: t.TempDir(), listen: porttest.Free(t)}
 	s.start()
-	s.listen = s.broker.URL()[len("nats://"):]
 	t.Cleanup(func() {
 		if s.broker != nil {
 			s.Stop()
@@ -57,13 +61,19 @@ func (s *Server) Stop() {
 	s.broker = nil
 }
 
-// Restart stops the server, if it runs, and starts it on the same port and store.
+// Restart stops the server, if it runs, and starts it on the same port and store. The connections of Connect are back when it
+// returns: they need not have noticed by themselves that the former server is gone.
 func (s *Server) Restart() {
 	s.t.Helper()
 	if s.broker != nil {
 		s.Stop()
 	}
+	former := s.clients
 	s.start()
+	now := s.Connect().ConnectedServerId()
+	for _, nc := range former {
+		await(s.t, nc, func() bool { return nc.IsClosed() || nc.ConnectedServerId() == now })
+	}
 }
 
 // URL is where clients connect, also across restarts.
@@ -75,19 +85,37 @@ func (s *Server) Creds() string { return s.dir + "/" + broker.CredsFile }
 // Connect connects a service over TCP; the connection is closed with the test.
 func (s *Server) Connect() *nats.Conn {
 	s.t.Helper()
-	nc, err := stream.Connect(stream.ConnectOptions{Name: s.t.Name(), URL: s.URL(), Creds: s.Creds()})
-	if err != nil {
-		s.t.Fatalf("connect: %v", err)
-	}
-	s.t.Cleanup(nc.Close)
+	nc := connect(s.t, s.URL(), s.Creds())
+	s.clients = append(s.clients, nc)
 	return nc
+}
+
+// connect returns when the server has answered: a connection that is still trying would refuse what is published.
+func connect(t testing.TB, url, creds string) *nats.Conn {
+	t.Helper()
+	nc, err := stream.Connect(stream.ConnectOptions{Name: t.Name(), URL: url, Creds: creds})
+	if err != nil {
+		t.Fatalf("connect: %v", err)
+	}
+	t.Cleanup(nc.Close)
+	await(t, nc, nc.IsConnected)
+	return nc
+}
+
+func await(t testing.TB, nc *nats.Conn, holds func() bool) {
+	t.Helper()
+	for begin := time.Now(); !holds(); time.Sleep(time.Millisecond) {
+		if time.Since(begin) > Patience {
+			t.Fatalf("not connected within %v: %v, %v", Patience, nc.Status(), nc.LastError())
+		}
+	}
 }
 
 // Declared is Connect with ingest's streams declared.
 func (s *Server) Declared() *nats.Conn {
 	s.t.Helper()
 	nc := s.Connect()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
 	js, err := jetstream.New(nc)
 	if err == nil {

@@ -41,6 +41,7 @@ const (
 const (
 	program  = "internal/program"
 	natstest = "internal/natstest"
+	porttest = "internal/porttest"
 	onectest = "services/onec-adapter/onectest"
 )
 
@@ -84,7 +85,8 @@ var table = []room{
 		tests:  []string{natsGo},
 	},
 	{path: "internal/stream", ours: with(domain, "proto/calls/v1"), others: []string{natsGo, protobuf, uuid, xtime}},
-	{path: natstest, ours: []string{"internal/broker", "internal/stream"}, others: []string{natsServer, natsGo, nkeys}},
+	{path: porttest},
+	{path: natstest, ours: []string{"internal/broker", "internal/stream", porttest}, others: []string{natsServer, natsGo, nkeys}},
 	{path: "internal/rooms"},
 
 	// Inside a service nobody speaks NATS: the job is phones, or 1C.
@@ -180,13 +182,13 @@ func (r room) mayImport(f File, imported string) bool {
 	return slices.ContainsFunc(others, func(module string) bool { return covers(module+"/...", imported) })
 }
 
-// oursFor adds to a test what no shipping file may have: its own package from outside, a NATS server, a stand-in 1C.
+// oursFor adds to a test what no shipping file may have: its own package from outside, a free port, a NATS server, a stand-in 1C.
 // ingest's tests get no 1C: the stream is the only thing that the two services share.
 func (r room) oursFor(f File) []string {
 	if !f.isTest() {
 		return r.ours
 	}
-	ours := with(r.ours, f.dir(), natstest)
+	ours := with(r.ours, f.dir(), natstest, porttest)
 	if covers("services/onec-adapter/...", f.Path) || covers("services/callbus/...", f.Path) {
 		ours = append(ours, onectest)
 	}

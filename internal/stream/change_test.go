@@ -126,7 +126,7 @@ func (a *adapter) session(ctx context.Context, sessions int) error {
 }
 
 func (a *adapter) lane(ctx context.Context, l *stream.Lane) {
-	work, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	work, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	for ctx.Err() == nil && !a.dead.Load() {
 		m, err := l.Next(ctx)
@@ -206,16 +206,26 @@ func (o *office) endings() map[uint64][]stream.Ended {
 	return ended
 }
 
-// settle waits until so many events have ended, and everybody has gone.
-func (o *office) settle(events int, within time.Duration) {
+// underWay waits until the adapters work.
+func (o *office) underWay() {
 	o.t.Helper()
-	for deadline := time.Now().Add(within); ; {
+	for deadline := time.Now().Add(natstest.Patience); len(o.endings()) < 20; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			o.t.Fatalf("%d events have ended within %v", len(o.endings()), natstest.Patience)
+		}
+	}
+}
+
+// settle waits until so many events have ended, and everybody has gone.
+func (o *office) settle(events int) {
+	o.t.Helper()
+	for deadline := time.Now().Add(2 * natstest.Patience); ; {
 		ended := o.endings()
 		if len(ended) >= events {
 			break
 		}
 		if time.Now().After(deadline) {
-			o.t.Fatalf("%d of %d events have ended after %v; the set in force is %+v", len(ended), events, within, o.set())
+			o.t.Fatalf("%d of %d events have ended; the set in force is %+v", len(ended), events, o.set())
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
@@ -279,10 +289,14 @@ func (o *office) check(events int) {
 // ring publishes n events of each line, one a beat.
 func (o *office) ring(lines, n int, beat time.Duration) (done chan struct{}) {
 	p, done := publisher(o.t, o.server.Connect()), make(chan struct{})
+	o.t.Cleanup(func() { <-done })
 	go func() {
 		defer close(done)
 		for i := range n {
 			for l := range lines {
+				if o.t.Context().Err() != nil {
+					return
+				}
 				_, err := p.Publish(context.Background(), call.Event{Type: call.Incoming, Line: call.Line(fmt.Sprint(101 + l)), CallID: fmt.Sprint(i)})
 				if err != nil {
 					o.t.Errorf("publish: %v", err)
@@ -300,14 +314,14 @@ func TestLanesChangeUnderLoadAtOnce(t *testing.T) {
 	o.hire("a", 2)
 	o.hire("b", 2)
 	done := o.ring(20, 30, 2*time.Millisecond)
-	time.Sleep(300 * time.Millisecond)
+	o.underWay()
 	begin := time.Now()
 	o.change(4)
 	time.Sleep(300 * time.Millisecond)
 	o.change(3)
 	t.Logf("both changes took %v", time.Since(begin)-300*time.Millisecond)
 	<-done
-	o.settle(600, 30*time.Second)
+	o.settle(600)
 	if set := o.set(); set.Lanes != 3 || set.Generation != 3 || set.Change != nil {
 		t.Errorf("the set in force is %+v, want 3 lanes of generation 3", set)
 	}
@@ -347,9 +361,7 @@ func badDay(t *testing.T, dice *rand.Rand) {
 	staff := []*adapter{o.hire("adapter 1", 2), o.hire("adapter 2", 2)}
 	const lines, each = 12, 50
 	done := o.ring(lines, each, 3*time.Millisecond)
-	for deadline := time.Now().Add(10 * time.Second); len(o.endings()) < 20 && time.Now().Before(deadline); {
-		time.Sleep(10 * time.Millisecond)
-	}
+	o.underWay()
 	for i := range 7 {
 		time.Sleep(time.Duration(dice.IntN(300)) * time.Millisecond)
 		lanes, one := 1+dice.IntN(6), dice.IntN(len(staff))
@@ -393,7 +405,7 @@ func badDay(t *testing.T, dice *rand.Rand) {
 		}
 	}
 	<-done
-	o.settle(lines*each, time.Minute)
+	o.settle(lines * each)
 }
 
 // The worst instants: the adapter was killed in a call, nobody else is there, and the command dies between its steps.
@@ -424,7 +436,7 @@ func TestAChangeThatDiedIsBroughtToItsEnd(t *testing.T) {
 					o.change(3)
 				}
 				o.hire("second", 2)
-				o.settle(50, 30*time.Second)
+				o.settle(50)
 				if set := o.set(); set.Lanes != 3 || set.Generation != 2 || set.Change != nil {
 					t.Errorf("the set in force is %+v, want 3 lanes of generation 2", set)
 				}
@@ -464,7 +476,7 @@ func TestWhatWasSentAgainIsNeitherLostNorDoubledByAChange(t *testing.T) {
 	o.hire("a", 4)
 	for left, begin := -1, time.Now(); left != 0; time.Sleep(50 * time.Millisecond) {
 		left = 0
-		if err := stream.DeadLetters(ctx(t), o.nc, func(stream.DeadLetter) { left++ }); err != nil || time.Since(begin) > 20*time.Second {
+		if err := stream.DeadLetters(ctx(t), o.nc, func(stream.DeadLetter) { left++ }); err != nil || time.Since(begin) > natstest.Patience {
 			t.Fatalf("%d letters are left (%v), want none", left, err)
 		}
 	}
@@ -559,8 +571,17 @@ func TestALaneWithoutEndingsIsNotBegunAnew(t *testing.T) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	o.workers[0].retire()
-	time.Sleep(100 * time.Millisecond) // acknowledgements are not waited for
 	js, _ := jetstream.New(o.nc)
+	for {
+		c, err := js.Consumer(ctx(t), stream.Calls, "onec-main-1-0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.CachedInfo().AckFloor.Stream == 6 { // acknowledgements are not waited for
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 	ends, err := js.Stream(ctx(t), stream.Endings)
 	if err == nil {
 		err = ends.Purge(ctx(t))
@@ -663,7 +684,7 @@ func TestAPausedTargetGetsNothingUntilItIsResumed(t *testing.T) {
 	if was, err := stream.ResumeTarget(ctx(t), o.nc, "main"); err != nil || was != nil {
 		t.Errorf("resumed twice: %v (%v), want nothing", was, err)
 	}
-	for deadline := time.Now().Add(20 * time.Second); len(o.endings()) < 20; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(natstest.Patience); len(o.endings()) < 20; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d events have ended after the pause, want 20", len(o.endings()))
 		}

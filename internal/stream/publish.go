@@ -34,6 +34,8 @@ var ErrUnsettled = errors.New("the store did not answer in time")
 
 // Publisher puts events on the stream, each line's in the order of their ids and times.
 type Publisher struct {
+	Patience time.Duration // of one Publish: the 2 s of a phone; for a test that is not about it, more
+
 	nc     *nats.Conn
 	js     jetstream.JetStream
 	there  atomic.Bool // the connection; nc itself is locked while it dials a server that is unplugged
@@ -65,7 +67,7 @@ func NewPublisher(nc *nats.Conn, site string) (*Publisher, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Publisher{nc: nc, js: js, site: site, seed: maphash.MakeSeed()}
+	p := &Publisher{Patience: patience, nc: nc, js: js, site: site, seed: maphash.MakeSeed()}
 	for i := range p.doors {
 		p.doors[i].turn = make(chan struct{}, 1)
 	}
@@ -89,7 +91,7 @@ func (p *Publisher) watch(changes <-chan nats.Status) {
 func (p *Publisher) Refuse(why error) { p.closed.Store(&why) }
 
 // Publish stamps id, time and site on the event, and returns it once it is on disk; the live copy is sent after that.
-// It takes 2 s at most. Errors: ErrAway, ErrUnsettled (it may be delivered all the same), the store is full, or what
+// It takes its patience at most. Errors: ErrAway, ErrUnsettled (it may be delivered all the same), the store is full, or what
 // Refuse was told.
 func (p *Publisher) Publish(ctx context.Context, e call.Event) (call.Event, error) {
 	if err := p.ready(); err != nil {
@@ -101,7 +103,7 @@ func (p *Publisher) Publish(ctx context.Context, e call.Event) (call.Event, erro
 	}
 	done := make(chan result, 1)
 	go func() {
-		ctx, cancel := context.WithTimeout(ctx, patience)
+		ctx, cancel := context.WithTimeout(ctx, p.Patience)
 		defer cancel()
 		stored, err := p.inTurn(ctx, e)
 		done <- result{stored, err}
@@ -109,7 +111,7 @@ func (p *Publisher) Publish(ctx context.Context, e call.Event) (call.Event, erro
 	select {
 	case r := <-done:
 		return r.stored, r.err
-	case <-time.After(patience + moment):
+	case <-time.After(p.Patience + moment):
 		// The client is locked while it dials a server that is unplugged, and lets go of nobody. What is in there goes on.
 		return e, ErrUnsettled
 	}

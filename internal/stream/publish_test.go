@@ -83,16 +83,19 @@ func TestAnEventWhoseAnswerWasLostStandsBeforeTheNextOneAndOnce(t *testing.T) {
 	direct := server.Declared()
 	proxy := newDeafProxy(t, server.URL())
 	nc := proxy.connect(t, server.Creds())
-	p := publisher(t, nc)
+	p, err := stream.NewPublisher(nc, "")
+	if err != nil {
+		t.Fatal(err)
+	}
 	publish(t, p, "101", 1)
 
 	proxy.deaf.Store(true)
 	begin := time.Now()
-	_, err := p.Publish(ctx(t), call.Event{Type: call.Answered, Line: "101", CallID: "2"})
+	_, err = p.Publish(ctx(t), call.Event{Type: call.Answered, Line: "101", CallID: "2"})
 	if !errors.Is(err, stream.ErrUnsettled) {
 		t.Errorf("without an answer: %v, want ErrUnsettled", err)
 	}
-	if took := time.Since(begin); took > 4*time.Second {
+	if took := time.Since(begin); took > natstest.Patience/2 { // two seconds, and what a busy machine takes
 		t.Errorf("the phone waited %v", took)
 	}
 	proxy.deaf.Store(false)
@@ -154,13 +157,7 @@ func TestWithoutNATSAPublishFailsAtOnce(t *testing.T) {
 	for nc.IsConnected() {
 		time.Sleep(time.Millisecond) // the client learns it from its socket
 	}
-	begin := time.Now()
-	if _, err := p.Publish(ctx(t), call.Event{Type: call.Incoming, Line: "101"}); !errors.Is(err, stream.ErrAway) {
-		t.Errorf("error %v, want ErrAway", err)
-	}
-	if took := time.Since(begin); took > time.Second {
-		t.Errorf("it took %v to say so", took)
-	}
+	awayAtOnce(t, p)
 	server.Restart()
 	for {
 		_, err := p.Publish(ctx(t), call.Event{Type: call.Incoming, Line: "101"})
@@ -230,12 +227,22 @@ func TestWhileAServerThatSaysNothingIsDialledAPublishFailsAtOnce(t *testing.T) {
 	publish(t, p, "101", 1)
 	(<-m.first).Close()
 	<-m.again
-	begin := time.Now()
-	if _, err := p.Publish(ctx(t), call.Event{Type: call.Incoming, Line: "101"}); !errors.Is(err, stream.ErrAway) {
-		t.Errorf("error %v, want ErrAway", err)
+	awayAtOnce(t, p)
+}
+
+// awayAtOnce takes the best of ten: a busy machine may hold up some of them, and whoever waits for NATS holds up all.
+func awayAtOnce(t *testing.T, p *stream.Publisher) {
+	t.Helper()
+	fastest := time.Hour
+	for range 10 {
+		begin := time.Now()
+		if _, err := p.Publish(ctx(t), call.Event{Type: call.Incoming, Line: "101"}); !errors.Is(err, stream.ErrAway) {
+			t.Errorf("error %v, want ErrAway", err)
+		}
+		fastest = min(fastest, time.Since(begin))
 	}
-	if took := time.Since(begin); took > 500*time.Millisecond {
-		t.Errorf("it took %v to say so", took)
+	if fastest > 500*time.Millisecond {
+		t.Errorf("it took %v to say so", fastest)
 	}
 }
 
@@ -269,18 +276,20 @@ func TestWhileAServerThatSaysNothingIsDialledARejectedHitWaitsForNobody(t *testi
 // A cluster that elects a new leader for CALLS has none for a moment, and the server says that nobody listens.
 func TestAStreamThatIsThereWithinThePatienceIsWaitedFor(t *testing.T) {
 	t.Parallel()
-	nc := natstest.Start(t).Connect()
-	for !nc.IsConnected() {
-		time.Sleep(time.Millisecond)
-	}
+	nc := natstest.Start(t).Declared()
 	p := publisher(t, nc)
+	js, _ := jetstream.New(nc)
+	calls, err := js.Stream(ctx(t), stream.Calls)
+	if err == nil {
+		err = js.DeleteStream(ctx(t), stream.Calls)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	declared := make(chan error, 1)
 	go func() {
 		time.Sleep(300 * time.Millisecond)
-		js, err := jetstream.New(nc)
-		if err == nil {
-			_, err = stream.DeclareIngest(context.Background(), js, natstest.Room, 1)
-		}
+		_, err := js.CreateStream(context.Background(), calls.CachedInfo().Config)
 		declared <- err
 	}()
 	if _, err := p.Publish(ctx(t), call.Event{Type: call.Incoming, Line: "101"}); err != nil {
@@ -315,14 +324,14 @@ func TestRejectedHitsAreKeptTenASecond(t *testing.T) {
 	t.Parallel()
 	nc := natstest.Start(t).Declared()
 	r := stream.NewRejections(nc)
-	kept := 0
+	begin, kept := time.Now(), 0
 	for range 100 {
 		if r.Keep(stream.Rejection{Reason: "nothing usable", Status: 400}) {
 			kept++
 		}
 	}
-	if kept < 10 || kept > 20 {
-		t.Errorf("%d of 100 were kept, want about 10", kept)
+	if most := 11 + int(10*time.Since(begin).Seconds()); kept < 10 || kept > most {
+		t.Errorf("%d of 100 were kept, want 10 to %d", kept, most)
 	}
 	if err := nc.Flush(); err != nil {
 		t.Fatal(err)

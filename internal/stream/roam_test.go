@@ -17,7 +17,7 @@ import (
 func TestAClientLeavesAServerThatIsCutOffFromItsCluster(t *testing.T) {
 	t.Parallel()
 	c := natstest.StartCluster(t)
-	nc, err := nats.Connect(natstest.CutOff(t)+","+c.Connect().ConnectedUrl(), nats.DontRandomize())
+	nc, err := nats.Connect(natstest.CutOff(t)+","+c.Connect().ConnectedUrl(), nats.DontRandomize(), nats.Timeout(natstest.Patience))
 	if err != nil {
 		t.Fatal(err)
 	}

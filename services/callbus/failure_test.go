@@ -24,7 +24,7 @@ func upFails(t *testing.T, args ...string) string {
 	)
 	p := program.Program{Name: "callbus up", Env: "CALLBUS_TEST", Flags: o.flags, Run: o.run, Log: &out, Failed: o.failure}
 	p.Wrong = func(err error) string { return o.tongue.Wrong(err) }
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	p.Context = ctx
 	quiet := []string{"--lang", "ru", "--data", filepath.Join(t.TempDir(), "data"), "--nats-listen", "off", "--admin", "", "--http", "127.0.0.1:0", "--log-level", "warn"}

@@ -40,7 +40,7 @@ func (p *printed) String() string {
 // says waits for what is printed by somebody else than the caller.
 func (p *printed) says(t *testing.T, part string) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(p.String(), part); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(p.String(), part); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("want %q in\n%s", part, p)
 		}

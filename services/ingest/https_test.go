@@ -24,6 +24,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
+	"github.com/callbus/callbus/internal/natstest"
 	"github.com/callbus/callbus/services/ingest"
 )
 
@@ -177,9 +178,9 @@ func (l *lines) named(name string) (found []map[string]any) {
 // until looks until the condition holds.
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(natstest.Patience); !holds(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited 20 s for %s", what)
+			t.Fatalf("waited %v for %s", natstest.Patience, what)
 		}
 	}
 }

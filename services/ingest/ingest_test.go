@@ -63,6 +63,7 @@ func connect(t *testing.T, url, creds string) *nats.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(nc.Close)
+	waitFor(t, nc.IsConnected)
 	return nc
 }
 
@@ -148,15 +149,24 @@ func TestWithoutNATSPhonesGet503AtOnceAnd200Later(t *testing.T) {
 	server.Stop()
 	url, _ := run(t, ingest.Options{NATS: server.URL(), NATSCreds: server.Creds()})
 	hit := url + "/phone/incoming?line=101&remote=sip:74951234567@pbx"
-	begin := time.Now()
-	if code := get(t, hit); code != 503 || time.Since(begin) > time.Second {
-		t.Errorf("status %d after %v, want 503 at once", code, time.Since(begin))
-	}
+	refusedAtOnce(t, hit)
 	server.Restart()
-	for deadline := time.Now().Add(20 * time.Second); get(t, hit) != 200; {
-		if time.Now().After(deadline) {
-			t.Fatal("no 200 within 20 s after NATS came")
+	waitFor(t, func() bool { return get(t, hit) == 200 })
+}
+
+// refusedAtOnce takes the best of ten: a busy machine may hold up some of them, and an ingest that waits for NATS holds up all.
+func refusedAtOnce(t *testing.T, hit string) {
+	t.Helper()
+	fastest := time.Hour
+	for range 10 {
+		begin := time.Now()
+		if code := get(t, hit); code != 503 {
+			t.Errorf("status %d, want 503", code)
 		}
+		fastest = min(fastest, time.Since(begin))
+	}
+	if fastest > time.Second {
+		t.Errorf("a phone is refused after %v, want at once", fastest)
 	}
 }
 
@@ -194,6 +204,7 @@ func TestAStoreThatFillsUpIsToldBeforeItIsFull(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.Patience = natstest.Patience
 	for used := int64(0); used < natstest.Room/100*91; {
 		if _, err := p.Publish(context.Background(), call.Event{Type: call.Incoming, Line: "101", Raw: strings.Repeat("x", 100<<10)}); err != nil {
 			t.Fatal(err)
@@ -209,7 +220,7 @@ func TestAStoreThatFillsUpIsToldBeforeItIsFull(t *testing.T) {
 		if !strings.Contains(line, "16MiB") {
 			t.Errorf("the log says %s, want the room in it", line)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(natstest.Patience):
 		t.Error("the log says nothing of a store that is 91 % full")
 	}
 }
@@ -243,7 +254,7 @@ func TestAFrozenStoreEndsTheProcess(t *testing.T) {
 	}
 	fill(t, disk)
 	code := 200
-	for deadline := time.Now().Add(20 * time.Second); code == 200; code = status(hit) {
+	for deadline := time.Now().Add(natstest.Patience); code == 200; code = status(hit) {
 		if time.Now().After(deadline) {
 			t.Fatal("the phones still get 200 on a full disk")
 		}
@@ -251,7 +262,7 @@ func TestAFrozenStoreEndsTheProcess(t *testing.T) {
 	if code != 503 && code != 0 {
 		t.Errorf("status %d on a full disk, want 503", code)
 	}
-	for deadline := time.Now().Add(20 * time.Second); status(hit) != 0; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(natstest.Patience); status(hit) != 0; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the process did not end")
 		}

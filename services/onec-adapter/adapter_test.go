@@ -20,6 +20,7 @@ import (
 	"github.com/callbus/callbus/internal/admin"
 	"github.com/callbus/callbus/internal/call"
 	"github.com/callbus/callbus/internal/natstest"
+	"github.com/callbus/callbus/internal/porttest"
 	"github.com/callbus/callbus/internal/stream"
 	onecadapter "github.com/callbus/callbus/services/onec-adapter"
 	"github.com/callbus/callbus/services/onec-adapter/onectest"
@@ -65,14 +66,21 @@ func run(t testing.TB, server *natstest.Server, o onecadapter.Options) adapter {
 	return a
 }
 
+// single is one 1C that answers; the timeout of one that hangs is to be shorter.
 func single(url string, sessions int) onecadapter.Options {
-	return onecadapter.Options{Single: onecadapter.Target{Name: "main", URL: url, Sessions: sessions, Timeout: 2 * time.Second}}
+	return onecadapter.Options{Single: onecadapter.Target{Name: "main", URL: url, Sessions: sessions, Timeout: time.Minute}}
+}
+
+func hanging(url string, sessions int) onecadapter.Options {
+	o := single(url, sessions)
+	o.Single.Timeout = 4 * time.Second
+	return o
 }
 
 func standin(t testing.TB, o onectest.Options) *onectest.Server {
 	t.Helper()
 	s := onectest.New(o)
-	if err := s.Start("127.0.0.1:0"); err != nil {
+	if err := s.Start(porttest.Free(t)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
@@ -85,6 +93,7 @@ func publish(t testing.TB, nc *nats.Conn, lines, each int) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.Patience = natstest.Patience
 	var wg sync.WaitGroup
 	for l := range lines {
 		wg.Go(func() {
@@ -260,8 +269,8 @@ func TestFewerSessionsThanLanesStarveNobody(t *testing.T) {
 	server := natstest.Start(t)
 	nc := server.Declared()
 	s := standin(t, onectest.Options{Behaviour: onectest.ForLines(onectest.Hang(), "100")})
-	run(t, server, single(s.URL(), 4)).stop() // declares four lanes
-	a := run(t, server, single(s.URL(), 1))
+	run(t, server, hanging(s.URL(), 4)).stop() // declares four lanes
+	a := run(t, server, hanging(s.URL(), 1))
 	publish(t, nc, 8, 1)
 	eventually(t, "every event has its ending", func() bool { return endings(t, nc) == 8 })
 	a.stop() // what is told of the last one is told after its ending
@@ -335,7 +344,7 @@ func TestOptionsThatMakeNoSenseAreRefused(t *testing.T) {
 		"password":            with(func(t *onecadapter.Target) { t.PasswordFile = "/nonexistent" }),
 		"timeout 1ms":         with(func(t *onecadapter.Target) { t.Timeout = time.Millisecond }),
 	} {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		if err := onecadapter.Run(ctx, o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one that says %q", err, want)
 		}

@@ -117,11 +117,15 @@ func TestAnAdapterSaysWhyItDoesNotWork(t *testing.T) {
 	o.Single.FreshFor = 600e9
 	o.Single.Only.Lines = []string{"100-120"}
 	run(t, server, o)
+	var rules []stream.Rule
 	eventually(t, "it works", func() bool {
 		all := statuses(t, nc)
-		return len(all) == 1 && all[0].State == stream.Working && all[0].Sessions == 3
+		if len(all) != 1 || all[0].State != stream.Working || all[0].Sessions != 3 {
+			return false
+		}
+		rules = all[0].Rules
+		return true
 	})
-	rules := statuses(t, nc)[0].Rules
 	last := rules[len(rules)-1]
 	if (last != stream.Rule{Setting: "fresh_for", Value: "10m0s"}) || rules[len(rules)-2] != (stream.Rule{Setting: "only.lines", Value: "100-120"}) {
 		t.Errorf("rules %+v", rules)
@@ -129,7 +133,7 @@ func TestAnAdapterSaysWhyItDoesNotWork(t *testing.T) {
 	onec.Behave(onectest.Always(onectest.Absent()))
 	publish(t, nc, 4, 2)
 	eventually(t, "1C is away", func() bool {
-		s := statuses(t, nc)[0]
-		return s.State == stream.Away && s.Why != "" && !s.Since.IsZero()
+		all := statuses(t, nc)
+		return len(all) == 1 && all[0].State == stream.Away && all[0].Why != "" && !all[0].Since.IsZero()
 	})
 }

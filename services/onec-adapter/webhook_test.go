@@ -75,6 +75,7 @@ func publishOne(t *testing.T, nc *nats.Conn, e call.Event) call.Event {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.Patience = natstest.Patience
 	stored, err := p.Publish(context.Background(), e)
 	if err != nil {
 		t.Fatal(err)
@@ -217,7 +218,7 @@ func TestATargetsFileThatMakesNoSenseIsRefusedByName(t *testing.T) {
 		`target "x": headers: Cookie is not to be set here (a login is user and pass`: `protocol: http, headers: {Cookie: a}`,
 	} {
 		o := onecadapter.Options{Targets: targetsFile(t, "targets:\n  - {name: x, url: http://127.0.0.1:1/x, "+keys+"}\n")}
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		if err := onecadapter.Run(ctx, o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", keys, err, want)
 		}

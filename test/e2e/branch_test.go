@@ -223,6 +223,7 @@ func metric(t *testing.T, admin, name string) string {
 }
 
 func TestCallbusUpIsABranchToo(t *testing.T) {
+	t.Parallel()
 	hub, onec := startIngest(t), standin(t, onectest.Options{})
 	start := func(flags ...string) string {
 		phones := rig.FreeAddr(t)
@@ -253,6 +254,7 @@ func TestCallbusUpIsABranchToo(t *testing.T) {
 }
 
 func TestAnOperatorSeesThatABranchsHubIsAway(t *testing.T) {
+	t.Parallel()
 	dir, phones, nats, admin := t.TempDir(), rig.FreeAddr(t), rig.FreeAddr(t), rig.FreeAddr(t)
 	store := []string{"--store", dir, "--store-max", "16MiB", "--http", phones, "--nats-listen", nats, "--admin", admin, "--site", "b2"}
 	p := rig.Start(t, ingestProgram(t), append(store, "--hub", "nats://"+rig.FreeAddr(t))...)
@@ -414,6 +416,7 @@ func TestABranchTrustsTheAuthorityThatItIsGiven(t *testing.T) {
 }
 
 func TestABranchIsAddedListedAndRemovedWhileCallbusRuns(t *testing.T) {
+	t.Parallel()
 	in, callbus, key := rig.StartIngest(t), callbusProgram(t), filepath.Join(t.TempDir(), "b2.creds")
 	run := func(args ...string) string {
 		return rig.Run(t, callbus, append(append([]string{"branch"}, args...), "--nats", in.NATS, "--data", filepath.Dir(in.Creds))...)

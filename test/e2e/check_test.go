@@ -101,6 +101,7 @@ func withLogin(t *testing.T, s *onectest.Server, password string) []string {
 }
 
 func TestCheckNamesTheCauseInEachBrokenSetup(t *testing.T) {
+	t.Parallel()
 	at := func(url string) []string { return []string{"--onec-url", url} }
 	login := onectest.Options{User: "callbus", Password: "Пароль 1"}
 	for _, c := range []struct {
@@ -182,6 +183,7 @@ func TestCheckNamesTheCauseInEachBrokenSetup(t *testing.T) {
 		}, "http", "1C is not available behind the web server", "is the 1C server running"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
 			report, code := checks(t, c.flags(t)...)
 			if code != 1 || report.Healthy || len(report.Targets) != 1 {
 				t.Fatalf("code %d, %+v; want one target that is ill", code, report)
@@ -210,6 +212,7 @@ func TestCheckNamesTheCauseInEachBrokenSetup(t *testing.T) {
 }
 
 func TestCheckOfAHealthy1C(t *testing.T) {
+	t.Parallel()
 	s := standin(t, onectest.Options{User: "callbus", Password: "Пароль 1"})
 	report, code := checks(t, append(withLogin(t, s, "Пароль 1"), "--call", "--event", "incoming", "--line", "101", "--remote", "+74951230000")...)
 	if code != 0 || !report.Healthy || report.Targets[0].Answer != "OK" || report.Targets[0].Sent != "TelData(Nomer_Sobitia: 1, Nomer_sip: +74951230000, moi_nomer: 101)" {
@@ -222,6 +225,7 @@ func TestCheckOfAHealthy1C(t *testing.T) {
 
 // What an operator sees in his own terminal, of the 1C that callbus.yaml describes, while Callbus runs.
 func TestCheckSpeaksRussianAndReadsTheFileOfCallbusUp(t *testing.T) {
+	t.Parallel()
 	o := startOffice(t)
 	file := filepath.Join(t.TempDir(), "callbus.yaml")
 	if err := os.WriteFile(file, []byte("data: "+o.data+"\nnats-listen: "+o.nats+"\nonec-url: "+o.onec.URL()+"\n"), 0o600); err != nil {

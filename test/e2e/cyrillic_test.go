@@ -13,6 +13,7 @@ import (
 // A 1C as one may be: Cyrillic names down to the address, objects and Out parameters in the service, one licence, a mark in front
 // of each answer, and an exception with megabytes of stack before the first call goes through.
 func TestA1CThatIsAllCyrillicAndFullOfCornersGetsTheCall(t *testing.T) {
+	t.Parallel()
 	contact := []onectest.Parameter{{Name: "Имя", Type: "xs:string"}}
 	onec := standin(t, onectest.Options{
 		Path: "/управление торговлей/ws/Телефония.1cws", Namespace: "наша телефония", Service: "Телефония", Operation: "Звонок",

@@ -36,6 +36,7 @@ func (c *clinic) finds(f fault) {
 }
 
 func TestTheDoctorFindsANATSWithoutCalls(t *testing.T) {
+	t.Parallel()
 	c := &clinic{t: t, data: t.TempDir(), nats: rig.FreeAddr(t), admin: rig.FreeAddr(t)}
 	b, err := broker.Start(broker.Options{Dir: c.data, Listen: c.nats, Room: 16 << 20})
 	if err != nil {
@@ -46,12 +47,14 @@ func TestTheDoctorFindsANATSWithoutCalls(t *testing.T) {
 }
 
 func TestTheDoctorFindsEventsThatNobodyTakes(t *testing.T) {
+	t.Parallel()
 	c := openIngest(t)
 	c.hits("incoming", "answered", "ended")
 	c.finds(fault{ids: "no-target", en: "Nobody takes the events to 1C: 3 are stored", ru: "Никто не передаёт события в 1С: сохранено 3"})
 }
 
 func TestTheDoctorFindsATargetThatNobodyWorksOn(t *testing.T) {
+	t.Parallel()
 	c := openIngest(t)
 	in := ingest{c.up, rig.Ingest{Phones: c.phones, NATS: "nats://" + c.nats, Creds: filepath.Join(c.data, broker.CredsFile)}}
 	adapter := startAdapter(t, in, standin(t, onectest.Options{}))
@@ -64,6 +67,7 @@ func TestTheDoctorFindsATargetThatNobodyWorksOn(t *testing.T) {
 }
 
 func TestTheDoctorPromisesNoDeliveryToATargetThatWasForgotten(t *testing.T) {
+	t.Parallel()
 	c := openIngest(t)
 	nats, admin := "nats://"+c.nats, rig.FreeAddr(t)
 	adapter := rig.Start(t, adapterProgram(t), "--nats", nats, "--nats-creds", filepath.Join(c.data, broker.CredsFile), "--onec-url", "http://"+rig.FreeAddr(t)+"/ws", "--admin", admin)
@@ -89,6 +93,7 @@ func startNATS(t *testing.T) (addr string) {
 }
 
 func TestTheDoctorFindsADeadIngest(t *testing.T) {
+	t.Parallel()
 	c := &clinic{t: t, data: t.TempDir(), phones: rig.FreeAddr(t), nats: "user:password@" + startNATS(t), admin: rig.FreeAddr(t)}
 	up := rig.Start(t, ingestProgram(t), "--nats", "nats://"+c.nats, "--store-max", "16MiB", "--http", c.phones, "--admin", c.admin)
 	up.Says("store.ready")
@@ -108,6 +113,7 @@ func TestTheDoctorFindsADeadIngest(t *testing.T) {
 }
 
 func TestTheDoctorFindsAStoreThatIsAway(t *testing.T) {
+	t.Parallel()
 	server := natstest.Start(t)
 	c := &clinic{t: t, data: t.TempDir(), phones: rig.FreeAddr(t), nats: strings.TrimPrefix(server.URL(), "nats://"), admin: rig.FreeAddr(t)}
 	up := rig.Start(t, ingestProgram(t), "--nats", server.URL(), "--nats-creds", server.Creds(), "--http", c.phones, "--admin", c.admin)
@@ -118,6 +124,7 @@ func TestTheDoctorFindsAStoreThatIsAway(t *testing.T) {
 }
 
 func TestTheDoctorFindsACertificateThatEnds(t *testing.T) {
+	t.Parallel()
 	for _, f := range []struct {
 		until  time.Duration
 		en, ru string
@@ -132,6 +139,7 @@ func TestTheDoctorFindsACertificateThatEnds(t *testing.T) {
 }
 
 func TestADoctorThatCannotLookSaysSo(t *testing.T) {
+	t.Parallel()
 	c := openClinic(t)
 	for name, change := range map[string]func(*clinic){
 		"no key":       func(c *clinic) { c.data = t.TempDir() },
@@ -151,6 +159,7 @@ func TestADoctorThatCannotLookSaysSo(t *testing.T) {
 
 // Phones of every vendor, each as it is, tell all stories: none of their quirks is a fault.
 func TestAHealthyOfficeHasNoFindings(t *testing.T) {
+	t.Parallel()
 	c := openClinic(t)
 	for i, m := range farm.Makes {
 		p := farm.NewPhone(m, i+1, fmt.Sprintf("127.77.0.%d", i+1), fmt.Sprint(101+i), "Manager")

@@ -327,8 +327,10 @@ func (c *clinic) token(id string) string {
 }
 
 func TestTheDoctorNamesEachFaultAndNothingElse(t *testing.T) {
+	t.Parallel()
 	for _, f := range faults {
 		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
 			c := openClinic(t, f.flags...)
 			f.plant(c)
 			words := strings.Fields(f.word)

@@ -22,11 +22,11 @@ func adapterProgram(t *testing.T) string {
 
 func callbusProgram(t *testing.T) string { return rig.Build(t, "./services/callbus/cmd/callbus") }
 
-// standin starts a 1C that the test can tell what to do.
+// standin starts a 1C that the test can tell what to do. Where it is closed nobody listens any more.
 func standin(t testing.TB, o onectest.Options) *onectest.Server {
 	t.Helper()
 	s := onectest.New(o)
-	if err := s.Start("127.0.0.1:0"); err != nil {
+	if err := s.Start(rig.FreeAddr(t)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })

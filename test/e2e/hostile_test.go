@@ -36,8 +36,8 @@ const (
 	goodPhones = 20
 	slowConns  = 500
 	// goodWait is the longest that a well-behaved phone may wait while others attack. Alone it waits a millisecond or
-	// two for the disk; two cores are shared here with the attackers.
-	goodWait = 5 * time.Second
+	// two for the disk; two cores are shared here with the attackers, and perhaps with others.
+	goodWait = rig.Patience / 4
 	// memoryMore is how much more memory the process may have under attack. The connections take some of it, and Go's
 	// collector lets the rest grow until it is worth its while.
 	memoryMore = 64 << 20

@@ -36,6 +36,7 @@ func list(t *testing.T, dir string) (names []string) {
 }
 
 func TestInitMakesAnOfficeThatDelivers(t *testing.T) {
+	t.Parallel()
 	onec := standin(t, onectest.Options{User: "callbus", Password: "Пароль 1"})
 	dir, phones, nats := filepath.Join(t.TempDir(), "of fice"), rig.FreeAddr(t), rig.FreeAddr(t)
 	data := filepath.Join(dir, "calls")
@@ -71,6 +72,7 @@ func TestInitMakesAnOfficeThatDelivers(t *testing.T) {
 }
 
 func TestInitWithFlagsSaysWhatIsWrongAndWritesNothing(t *testing.T) {
+	t.Parallel()
 	onec := standin(t, onectest.Options{User: "callbus", Password: "Пароль 1"})
 	files := t.TempDir()
 	right, wrong := filepath.Join(files, "right.txt"), filepath.Join(files, "wrong.txt")
@@ -104,6 +106,7 @@ func TestInitWithFlagsSaysWhatIsWrongAndWritesNothing(t *testing.T) {
 }
 
 func TestInitThatIsBrokenOffLeavesNothing(t *testing.T) {
+	t.Parallel()
 	onec := standin(t, onectest.Options{User: "callbus", Password: "Пароль 1"})
 	dir, out := t.TempDir(), &rig.Text{}
 	cmd := exec.Command(callbusProgram(t), "init", "--dir", dir, "--lang", "en")

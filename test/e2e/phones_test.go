@@ -14,6 +14,7 @@ import (
 // An admin rotates the secret, and goes around by what the phone book and the doctor say; what he tries out with callbus send
 // is in neither, though 1C hears of it.
 func TestThePhoneBookSaysWhichTokenEachPhoneHas(t *testing.T) {
+	t.Parallel()
 	o := office{t: t, data: t.TempDir(), phones: rig.FreeAddr(t), nats: rig.FreeAddr(t), executable: callbusProgram(t), onec: standin(t, onectest.Options{})}
 	admin, file := rig.FreeAddr(t), filepath.Join(t.TempDir(), "callbus.yaml")
 	settings := "data: " + o.data + "\nhttp: " + o.phones + "\nadmin: " + admin + "\nnats-listen: " + o.nats + "\nonec-url: " + o.onec.URL() +

@@ -17,6 +17,7 @@ import (
 // TestAPhoneIsSetUpAndItsCallsReach1C: an office that asks for tokens writes a phone's file; what the phone then sends, and
 // what callbus send sends in its name, arrives in 1C; what it sends otherwise is refused, in words.
 func TestAPhoneIsSetUpAndItsCallsReach1C(t *testing.T) {
+	t.Parallel()
 	o := office{t: t, data: t.TempDir(), phones: rig.FreeAddr(t), nats: rig.FreeAddr(t), executable: callbusProgram(t),
 		onec: standin(t, onectest.Options{})}
 	list := filepath.Join(t.TempDir(), "phones.csv")

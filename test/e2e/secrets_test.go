@@ -323,6 +323,7 @@ func found(text string, tokens ...string) (all []string) {
 }
 
 func TestNoTokenIsWrittenAnywhere(t *testing.T) {
+	t.Parallel()
 	x := newTokens(t)
 	everywhere := slices.Concat(tokenPlaces, hiddenPlaces)
 	right, wrong := []string{x.valid, x.old, sharedToken}, []string{x.wrong, x.broken}
@@ -375,6 +376,7 @@ func TestAPlantedTokenIsFound(t *testing.T) {
 
 // What an operator does in a year: make tokens, ask for them, rotate while phones call, list, and end the grace.
 func TestTokensAreRotatedWhileThePhonesCall(t *testing.T) {
+	t.Parallel()
 	program, data := callbusProgram(t), t.TempDir()
 	secret := filepath.Join(data, "phones.secret")
 	var one string // standard output holds nothing else

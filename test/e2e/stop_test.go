@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/callbus/callbus/internal/natstest"
+	"github.com/callbus/callbus/internal/stream"
 	"github.com/callbus/callbus/test/rig"
 )
 
@@ -60,7 +61,7 @@ func callUntilStored(t *testing.T, phones string, nc *nats.Conn) (calling int, a
 	answers = make(chan int, 10*underWay)
 	before := 0
 	rig.Until(t, "40 events in the store", func() (any, bool) {
-		stored := len(rig.Stored(t, nc))
+		stored := storedCalls(t, nc)
 		for calling < underWay || stored == before && calling < cap(answers) {
 			line := lineNumber(calling)
 			go func() { answers <- try(phones, rig.CheckPhone(1, "74951234567", line)) }()
@@ -71,6 +72,16 @@ func callUntilStored(t *testing.T, phones string, nc *nats.Conn) (calling int, a
 		return stored, stored >= underWay
 	})
 	return calling, answers
+}
+
+// storedCalls counts in one request: a phone waits two seconds for its PubAck, and no longer.
+func storedCalls(t *testing.T, nc *nats.Conn) int {
+	t.Helper()
+	state, err := stream.Look(rig.Context(t), nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int(state.Last)
 }
 
 // try is rig.Hit for other goroutines than the test's: 0 where there is no answer.

@@ -12,6 +12,7 @@ import (
 )
 
 func TestATapIsAddedListedAndRemovedWhileCallbusRuns(t *testing.T) {
+	t.Parallel()
 	in := rig.StartIngest(t)
 	callbus := rig.Build(t, "./services/callbus/cmd/callbus")
 	key := filepath.Join(t.TempDir(), "journal.creds")

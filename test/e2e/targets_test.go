@@ -11,6 +11,7 @@ import (
 
 // Lanes, pauses and what is seen of them, in an office that works all the while.
 func TestTheOperatorChangesLanesAndPausesATarget(t *testing.T) {
+	t.Parallel()
 	o := startOffice(t)
 	rig.Accepted(t, o.phones, rig.CheckPhone(1, "sip:74951234567@operatorsip.ru", "101"))
 	called(t, o.onec, 1)
@@ -54,6 +55,7 @@ func TestTheOperatorChangesLanesAndPausesATarget(t *testing.T) {
 }
 
 func TestWhatCannotBeChangedIsSaidInTheOperatorsLanguage(t *testing.T) {
+	t.Parallel()
 	o := startOffice(t)
 	rig.Until(t, "the target to be there", func() (any, bool) {
 		said := o.says("targets")

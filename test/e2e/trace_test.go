@@ -44,6 +44,7 @@ func (o office) tells(language, part string, others ...string) {
 }
 
 func TestTraceTellsADeliveryADeadLetterAndAWait(t *testing.T) {
+	t.Parallel()
 	o, up := loginOffice(t)
 	rig.Accepted(t, o.phones, rig.CheckPhone(1, "sip:74951234567@operatorsip.ru", "101"))
 	o.tells("en", "delivered, tries: 1", "incoming, line 101 ← +74951234567", "127.0.0.1, dialect checkphone", "event=1&p1=sip:74951234567@operatorsip.ru&p2=101",
@@ -77,6 +78,7 @@ func TestTraceTellsADeliveryADeadLetterAndAWait(t *testing.T) {
 }
 
 func TestTraceOfNothingSaysSo(t *testing.T) {
+	t.Parallel()
 	o := startOffice(t)
 	p := rig.Start(t, o.executable, append([]string{"trace", "909", "--lang", "ru"}, o.operator...)...)
 	if err := p.Wait(); err == nil {

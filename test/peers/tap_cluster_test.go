@@ -80,7 +80,7 @@ func TestWhatTapAddPrintsForAServerOfOnesOwnLetsTheTapReadAndNothingElse(t *test
 	if err != nil {
 		t.Fatal(err)
 	}
-	tap, err := nats.Connect("nats://"+at, auth, nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { refused <- err }))
+	tap, err := nats.Connect("nats://"+at, auth, nats.Timeout(rig.Patience), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { refused <- err }))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ package rig
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -19,13 +18,15 @@ import (
 
 	"github.com/callbus/callbus/internal/broker"
 	"github.com/callbus/callbus/internal/config"
+	"github.com/callbus/callbus/internal/natstest"
+	"github.com/callbus/callbus/internal/porttest"
 	"github.com/callbus/callbus/internal/stream"
 	"github.com/callbus/callbus/services/ingest"
 	onecadapter "github.com/callbus/callbus/services/onec-adapter"
 )
 
-// Patience is how long a test waits for what should come at once: two cores may be busy with other tests.
-const Patience = 20 * time.Second
+// Patience is how long a test waits for what should come at once.
+const Patience = natstest.Patience
 
 // room is what CALLS may hold in a test.
 const room = 16 * config.MiB
@@ -47,20 +48,10 @@ func Until(t testing.TB, what string, look func() (seen any, ok bool)) {
 	}
 }
 
-// FreeAddr is a loopback address that nobody listens on. Programs that can say which port they got are started on port 0
-// instead. Its port lies below those that the system gives to outgoing connections (32768 and above on Linux): of a farm of
-// phones each opens one after another, and took such a port before its program did (seen).
+// FreeAddr is a loopback address of the test's own, for a program that cannot say which port it got.
 func FreeAddr(t testing.TB) string {
 	t.Helper()
-	for range 100 {
-		addr := fmt.Sprintf("127.0.0.1:%d", 12000+rand.IntN(20000))
-		if l, err := net.Listen("tcp", addr); err == nil {
-			l.Close()
-			return addr
-		}
-	}
-	t.Fatal("find a free port: none in a hundred tries")
-	return ""
+	return porttest.Free(t)
 }
 
 // Listening waits until somebody accepts connections.

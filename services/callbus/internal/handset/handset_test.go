@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/callbus/callbus/internal/call"
+	"github.com/callbus/callbus/internal/porttest"
 	"github.com/callbus/callbus/services/callbus/internal/lang"
 	"github.com/callbus/callbus/services/callbus/internal/provision"
 )
@@ -53,8 +54,7 @@ func TestABodyIsPosted(t *testing.T) {
 func TestWhatWentWrongIsSaidInPlainWords(t *testing.T) {
 	secret := httptest.NewTLSServer(http.NotFoundHandler())
 	defer secret.Close()
-	gone := httptest.NewServer(http.NotFoundHandler())
-	gone.Close()
+	gone := "http://" + porttest.Free(t)
 	deaf, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -66,7 +66,7 @@ func TestWhatWentWrongIsSaidInPlainWords(t *testing.T) {
 	}()
 	defer deaf.Close()
 	for to, want := range map[string]lang.Text{
-		gone.URL:                         nobody,
+		gone:                             nobody,
 		secret.URL:                       untrusted,
 		"http://" + deaf.Addr().String(): broken,
 		"http://nobody.invalid":          unnamed,
@@ -77,7 +77,7 @@ func TestWhatWentWrongIsSaidInPlainWords(t *testing.T) {
 	}
 	ctx, cancel := context.WithDeadline(context.Background(), time.Now().Add(-time.Second))
 	defer cancel()
-	if _, err := Send(ctx, gone.URL, "Phone 1", provision.Hit{}); Meaning(call.Incoming, Answer{}, err) != silent {
+	if _, err := Send(ctx, gone, "Phone 1", provision.Hit{}); Meaning(call.Incoming, Answer{}, err) != silent {
 		t.Errorf("%v means %q", err, Meaning(call.Incoming, Answer{}, err).En)
 	}
 	if Meaning(call.Incoming, Answer{}, os.ErrDeadlineExceeded) != silent || Meaning(call.Incoming, Answer{Status: 302}, nil) != foreign {

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/callbus/callbus/internal/config"
+	"github.com/callbus/callbus/internal/porttest"
 	"github.com/callbus/callbus/services/callbus/internal/lang"
 	onecadapter "github.com/callbus/callbus/services/onec-adapter"
 	"github.com/callbus/callbus/services/onec-adapter/onectest"
@@ -40,13 +41,8 @@ func onec(t *testing.T) *onectest.Server {
 func newSetup(t *testing.T, l lang.Lang, typed ...string) (*Setup, *bytes.Buffer) {
 	t.Helper()
 	dir, out := t.TempDir(), &bytes.Buffer{}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	free.Close()
 	return &Setup{
-		Answers: Answers{Dir: dir, Operation: "TelData", Region: "RU", Sessions: 2, Data: filepath.Join(dir, "data"), HTTP: free.Addr().String()},
+		Answers: Answers{Dir: dir, Operation: "TelData", Region: "RU", Sessions: 2, Data: filepath.Join(dir, "data"), HTTP: porttest.Free(t)},
 		Asker:   &Asker{Lang: l, Out: out, In: bufio.NewReader(strings.NewReader(strings.Join(typed, "\n") + "\n"))},
 		Given:   map[string]bool{}, Check: onecadapter.Check, Program: "/usr/local/bin/callbus", ServiceUser: "callbus", Stop: 18 * time.Second,
 	}, out

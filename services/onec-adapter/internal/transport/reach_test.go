@@ -4,11 +4,12 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/callbus/callbus/internal/porttest"
 )
 
 // names are the parts that were gone, and whether the last one failed.
@@ -28,16 +29,11 @@ func TestTheWayIsGoneAsFarAsItGoes(t *testing.T) {
 	plain, secure := httptest.NewServer(http.NotFoundHandler()), httptest.NewTLSServer(http.NotFoundHandler())
 	defer plain.Close()
 	defer secure.Close()
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed.Close()
 	for url, want := range map[string]string{
 		plain.URL + "/base":                      "+dns +tcp",
 		secure.URL:                               "+dns +tcp -tls", // nobody knows its authority
 		"https" + plain.URL[len("http"):]:        "+dns +tcp -tls",
-		"http://" + closed.Addr().String():       "+dns -tcp",
+		"http://" + porttest.Free(t):             "+dns -tcp",
 		"http://no.such.invalid/base/ws/t.1cws":  "-dns",
 		"https://no.such.invalid/base/ws/t.1cws": "-dns",
 	} {

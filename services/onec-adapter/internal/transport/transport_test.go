@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/callbus/callbus/internal/porttest"
 )
 
 func serve(t *testing.T, handler http.HandlerFunc) *httptest.Server {
@@ -102,9 +104,7 @@ func TestAnAnswerIsReadUpToItsLimit(t *testing.T) {
 }
 
 func TestARefusedConnectionHasSentNothing(t *testing.T) {
-	server := serve(t, nil)
-	url := server.URL
-	server.Close()
+	url := "http://" + porttest.Free(t)
 	_, err := post(t, New(Options{}), url)
 	var failed *Error
 	if !errors.As(err, &failed) || failed.Written || !errors.Is(err, syscall.ECONNREFUSED) {
@@ -173,14 +173,19 @@ func TestABodyThatBreaksOff(t *testing.T) {
 
 // A kept connection that died in the meantime, and then a server that is not there: nothing of this call went out.
 func TestAServerThatWentAwayIsRefusedAlsoAfterACall(t *testing.T) {
-	server := serve(t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "x") })
+	server := &httptest.Server{Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "x") })}}
+	var err error
+	if server.Listener, err = net.Listen("tcp", porttest.Free(t)); err != nil {
+		t.Fatal(err)
+	}
+	server.Start()
 	c := New(Options{})
 	t.Cleanup(c.Close)
 	if _, err := c.Do(t.Context(), Request{Method: http.MethodGet, URL: server.URL, Limit: 10}); err != nil {
 		t.Fatal(err)
 	}
 	server.Close()
-	_, err := c.Do(t.Context(), Request{Method: http.MethodGet, URL: server.URL, Limit: 10})
+	_, err = c.Do(t.Context(), Request{Method: http.MethodGet, URL: server.URL, Limit: 10})
 	var failed *Error
 	if !errors.As(err, &failed) || failed.Written || !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("got %v, want a refused connection with nothing written", err)
