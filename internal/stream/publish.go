@@ -191,6 +191,8 @@ func (p *Publisher) store(ctx context.Context, it *pending) error {
 		case errors.Is(err, jetstream.ErrNoStreamResponse) && ctx.Err() == nil && p.ready() == nil:
 			// A cluster that elects a leader for the stream has none for a moment.
 			time.Sleep(45 * time.Millisecond)
+		case errors.Is(err, nats.ErrReconnectBufExceeded) && !late:
+			return ErrAway // the client knows, and the watch has not heard of it yet
 		case refused(err) && late:
 			return fmt.Errorf("%w; then: %w", ErrUnsettled, err) // the try before may have been stored
 		case refused(err):
