@@ -95,10 +95,9 @@ func (p *Place) try(ctx context.Context, m message) (text string, failure *Failu
 		return c.redact(answer.Text), nil
 	}
 	failure = c.failure(evidence{cause: answered, status: reply.Status, answer: answer, said: m.said, hint: reply.Location})
+	p.conceal(failure, cookieOf(reply)) // first: the room writes why into the log
 	p.consider(failure, answer)
-	p.conceal(failure)
 	p.room.given(p, cookieOf(reply), false)
-	p.conceal(failure)
 	c.denial.note(password, failure) // last: others get the same failure from then on
 	return "", failure
 }
@@ -127,10 +126,14 @@ func (c *Client) ofService(k soap.Kind) bool {
 	return k == soap.Fault
 }
 
-// conceal takes the cookie out of what an operator will read: an error page may repeat the headers of the request.
-func (p *Place) conceal(f *Failure) {
+// conceal takes the cookies out of what an operator will read, ours and one that was just set: an error page may repeat the
+// headers of request and answer.
+func (p *Place) conceal(f *Failure, set string) {
 	if p.session != nil {
 		f.Why = strings.ReplaceAll(f.Why, p.session.cookie, "***")
+	}
+	if set != "" {
+		f.Why = strings.ReplaceAll(f.Why, set, "***")
 	}
 }
 

@@ -396,6 +396,58 @@ func TestACookieIsNeverPrinted(t *testing.T) {
 	}
 }
 
+// Bug: a refusal for want of room was written into the log before the cookie was taken out of it.
+func TestACookieIsNotInTheLogOfACrowdedTarget(t *testing.T) {
+	const kept, added = "5c0ffee5-1111-2222-3333-444455556666", "7ea7ea77-1111-2222-3333-444455556666"
+	wsdl := onectest.New(onectest.Options{}).WSDL()
+	full := false
+	second, first := make(chan struct{}), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method == http.MethodGet:
+			fmt.Fprint(w, wsdl)
+		case !full:
+			w.Header().Set("Set-Cookie", "ibsession="+kept)
+			fmt.Fprint(w, "<s:Envelope xmlns:s='http://schemas.xmlsoap.org/soap/envelope/'><s:Body><r><return>OK</return></r></s:Body></s:Envelope>")
+		case r.Header.Get("Cookie") != "":
+			close(first)
+			<-second // so that somebody is inside
+			w.WriteHeader(http.StatusNotAcceptable)
+			fmt.Fprintf(w, "Не обнаружено свободной лицензии! %s", r.Header)
+		default:
+			w.Header().Set("Set-Cookie", "ibsession="+added)
+			w.WriteHeader(http.StatusNotAcceptable)
+			fmt.Fprintf(w, "Не обнаружено свободной лицензии! %s", added)
+		}
+	}))
+	defer server.Close()
+	var log bytes.Buffer
+	client, err := onec.New(onec.Config{URL: server.URL, Log: zerolog.New(&log)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if _, err := client.Call(t.Context(), call.Event{Type: call.Incoming}); err != nil {
+		t.Fatal(err)
+	}
+	full = true
+	var inside sync.WaitGroup
+	inside.Go(func() { _, _ = client.Call(t.Context(), call.Event{Type: call.Incoming}) })
+	<-first
+	_, err = client.Call(t.Context(), call.Event{Type: call.Incoming}) // it starts a session while the other is in one
+	close(second)
+	inside.Wait()
+	text := fmt.Sprint(err) + log.String()
+	if !strings.Contains(text, "target.crowded") || !strings.Contains(text, "***") {
+		t.Errorf("the log says nothing of a crowded target, or not why: %s", text)
+	}
+	for _, secret := range []string{kept, added} {
+		if strings.Contains(text, secret) {
+			t.Errorf("the cookie %s is in %s", secret, text)
+		}
+	}
+}
+
 // Whatever 1C does, and whoever gives up, places and sessions are counted right, and the room never jams.
 func TestRoomIsNeverLost(t *testing.T) {
 	for seed := range uint64(5) {
