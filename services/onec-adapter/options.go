@@ -184,9 +184,6 @@ func (t *Target) defaults() {
 	}
 }
 
-// maxSessions bounds the lanes: each reads every event. 1C's own pool has 10 sessions unless it is told otherwise.
-const maxSessions = 64
-
 func (t *Target) check() error {
 	if err := stream.CheckTarget(t.Name); err != nil {
 		return err
@@ -194,8 +191,8 @@ func (t *Target) check() error {
 	switch {
 	case t.URL == "":
 		return errors.New("has no url")
-	case t.Sessions < 1 || t.Sessions > maxSessions:
-		return fmt.Errorf("sessions %d: want 1 to %d", t.Sessions, maxSessions)
+	case t.Sessions < 1 || t.Sessions > stream.MaxLanes:
+		return fmt.Errorf("sessions %d: want 1 to %d", t.Sessions, stream.MaxLanes)
 	case t.Timeout < time.Second || t.Timeout > 5*time.Minute:
 		return fmt.Errorf("timeout %v: want 1s to 5m", t.Timeout)
 	case t.FreshFor < 0:
