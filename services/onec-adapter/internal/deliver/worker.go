@@ -279,10 +279,10 @@ func (w *worker) judge(held context.Context, p pass, m Message, err error, start
 			w.gate.nothing(p)
 		}
 	}
-	if blame == verdict.Target && !w.singledOut() {
-		return verdict.Later(w.gate.failed(p, outage, err.Error()), err.Error())
-	}
 	if blame == verdict.Target {
+		if !w.singledOut() {
+			return verdict.Later(w.gate.failed(p, outage, err.Error()), err.Error())
+		}
 		w.gate.nothing(p)
 		if time.Since(w.head.singled) < singledFor {
 			return verdict.Later(longestWait, err.Error())
