@@ -33,6 +33,25 @@ func NewJanitor(nc *nats.Conn) (*Janitor, error) {
 	return &Janitor{js: js, now: time.Now}, err
 }
 
+// sweepEvery is how often it is looked whether CALLS needs room.
+const sweepEvery = time.Minute
+
+// Run sweeps once a minute until ctx ends, and tells what came of it.
+func (j *Janitor) Run(ctx context.Context, tell func(purged uint64, err error)) {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if purged, err := j.Sweep(ctx); ctx.Err() == nil {
+			tell(purged, err)
+		}
+	}
+}
+
 // Sweep purges what may go, and returns how many events it was. Errors: NATS; nothing is purged then.
 func (j *Janitor) Sweep(ctx context.Context) (purged uint64, err error) {
 	calls, err := j.js.Stream(ctx, Calls)

@@ -17,8 +17,6 @@ import (
 const (
 	// lookAtHub is how often what waits for the hub is counted.
 	lookAtHub = 5 * time.Second
-	// sweepEvery is how often the store of a branch is swept: it may have no adapter, which does that elsewhere.
-	sweepEvery = time.Minute
 	// remindEvery is how often the log says that the hub is still away.
 	remindEvery = 10 * time.Minute
 )
@@ -62,11 +60,17 @@ func (h *hub) start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	janitor, err := stream.NewJanitor(h.nc)
+	if err != nil {
+		return err
+	}
 	h.why, h.since = errors.New("starting"), time.Now()
 	h.measure()
 	ctx, h.cancel = context.WithCancel(h.group.Context())
 	h.work.Go(func() { h.forward(ctx) })
 	h.work.Go(func() { h.watch(ctx) })
+	// A branch may have no adapter, which does this elsewhere.
+	h.work.Go(func() { janitor.Run(ctx, telemetry.Janitor(h.Log)) })
 	return nil
 }
 
@@ -156,36 +160,17 @@ func (h *hub) reached(context.Context) error {
 	return fmt.Errorf("%w; %d calls wait, since %s", h.why, h.backlog.Waiting, h.since.UTC().Format(time.RFC3339))
 }
 
-// watch looks at what waits, and sweeps the store.
+// watch looks at what waits.
 func (h *hub) watch(ctx context.Context) {
-	janitor, err := stream.NewJanitor(h.nc)
-	if err != nil {
-		h.group.Fail(err)
-		return
-	}
-	look, sweep := time.NewTicker(lookAtHub), time.NewTicker(sweepEvery)
+	look := time.NewTicker(lookAtHub)
 	defer look.Stop()
-	defer sweep.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-look.C:
 			h.look()
-		case <-sweep.C:
-			h.sweep(ctx, janitor)
 		}
-	}
-}
-
-func (h *hub) sweep(ctx context.Context, janitor *stream.Janitor) {
-	purged, err := janitor.Sweep(ctx)
-	switch {
-	case ctx.Err() != nil:
-	case err != nil:
-		h.Log.Warn().Err(err).Msg("janitor: cannot look for room in the store")
-	case purged > 0:
-		h.Log.Info().Uint64("events", purged).Msg("janitor: purged what the hub and every target have")
 	}
 }
 

@@ -11,14 +11,13 @@ import (
 
 	"github.com/callbus/callbus/internal/phone"
 	"github.com/callbus/callbus/internal/stream"
+	"github.com/callbus/callbus/internal/telemetry"
 	"github.com/callbus/callbus/internal/verdict"
 	"github.com/callbus/callbus/services/onec-adapter/internal/deliver"
 	"github.com/callbus/callbus/services/onec-adapter/internal/onec"
 )
 
 const (
-	// sweepEvery is how often each adapter looks whether CALLS needs room.
-	sweepEvery = time.Minute
 	// The pauses while NATS or 1C are not there yet go from firstLook to lookAgain; sayAgain bounds the silence of the log about it.
 	firstLook = 20 * time.Millisecond
 	lookAgain = 5 * time.Second
@@ -334,21 +333,5 @@ func (s *service) sweep(ctx context.Context) {
 		s.Log.Error().Err(err).Msg("janitor")
 		return
 	}
-	tick := time.NewTicker(sweepEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		purged, err := janitor.Sweep(ctx)
-		switch {
-		case errors.Is(err, context.Canceled):
-		case err != nil:
-			s.Log.Warn().Err(err).Msg("janitor: cannot look for room in the store")
-		case purged > 0:
-			s.Log.Info().Uint64("events", purged).Msg("janitor: purged what every target has ended")
-		}
-	}
+	janitor.Run(ctx, telemetry.Janitor(s.Log))
 }
