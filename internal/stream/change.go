@@ -160,10 +160,7 @@ type changer struct {
 func newChanger(ctx context.Context, nc *nats.Conn, target string) (*changer, error) {
 	c := &changer{target: target}
 	var err error
-	if c.js, err = jetstream.New(nc); err != nil {
-		return nil, err
-	}
-	if c.registry, err = openRegistry(ctx, c.js); err != nil {
+	if c.js, c.registry, err = registryOf(ctx, nc); err != nil {
 		return nil, err
 	}
 	if c.calls, err = streamOf(ctx, nc, Calls); err != nil {

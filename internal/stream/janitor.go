@@ -168,11 +168,7 @@ func crowded(info *jetstream.StreamInfo) uint64 {
 // ForgetTarget frees what a target that is gone has kept from being purged: its lanes. Its endings stay, and so does
 // its entry in the registry, for the generation in it. Errors: there is no such target, an adapter works on it, NATS.
 func ForgetTarget(ctx context.Context, nc *nats.Conn, name string) error {
-	js, err := jetstream.New(nc)
-	if err != nil {
-		return err
-	}
-	registry, err := openRegistry(ctx, js)
+	js, registry, err := registryOf(ctx, nc)
 	if err != nil {
 		return err
 	}

@@ -38,11 +38,7 @@ func ResumeTarget(ctx context.Context, nc *nats.Conn, target string) (*Pause, er
 }
 
 func setPause(ctx context.Context, nc *nats.Conn, target string, to func(*Pause) *Pause) (was *Pause, err error) {
-	js, err := jetstream.New(nc)
-	if err != nil {
-		return nil, err
-	}
-	registry, err := openRegistry(ctx, js)
+	_, registry, err := registryOf(ctx, nc)
 	if err != nil {
 		return nil, err
 	}
@@ -66,11 +62,7 @@ func setPause(ctx context.Context, nc *nats.Conn, target string, to func(*Pause)
 
 // AtWork reports whether an adapter pulls for a target, or may have something of it in hand. Errors: NATS.
 func AtWork(ctx context.Context, nc *nats.Conn, target string) (bool, error) {
-	js, err := jetstream.New(nc)
-	if err != nil {
-		return false, err
-	}
-	registry, err := openRegistry(ctx, js)
+	js, registry, err := registryOf(ctx, nc)
 	if err != nil {
 		return false, err
 	}

@@ -169,6 +169,16 @@ func openRegistry(ctx context.Context, js jetstream.JetStream) (jetstream.KeyVal
 	return registry, nil
 }
 
+// registryOf opens it on a connection.
+func registryOf(ctx context.Context, nc *nats.Conn) (jetstream.JetStream, jetstream.KeyValue, error) {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return nil, nil, err
+	}
+	registry, err := openRegistry(ctx, js)
+	return js, registry, err
+}
+
 // targetNames are the registry's entries, those of forgotten targets among them.
 func targetNames(ctx context.Context, registry jetstream.KeyValue) (names []string, err error) {
 	lister, err := registry.ListKeys(ctx)
