@@ -27,12 +27,3 @@ func cut(s string, n int) string {
 	}
 	return s[:n]
 }
-
-func firstOf(list ...string) string {
-	for _, s := range list {
-		if s != "" {
-			return s
-		}
-	}
-	return ""
-}

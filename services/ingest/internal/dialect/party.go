@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/callbus/callbus/internal/call"
@@ -13,7 +14,7 @@ func party(uri, name string, region phone.Region) call.Party {
 	return call.Party{
 		URI:    cut(uri, maxURI),
 		Number: phone.Parse(uri, region),
-		Name:   cut(firstOf(displayName(name), phone.ParseAddress(uri).Name), maxName),
+		Name:   cut(cmp.Or(displayName(name), phone.ParseAddress(uri).Name), maxName),
 	}
 }
 

@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"cmp"
 	"encoding/xml"
 	"errors"
 	"io"
@@ -174,7 +175,7 @@ func (n *telNotification) endCall() {
 
 // get is the first filled field of these names, the event's own before its call's.
 func (n *telNotification) get(names ...string) string {
-	return firstOf(n.fields.Get(names...), n.call.Get(names...))
+	return cmp.Or(n.fields.Get(names...), n.call.Get(names...))
 }
 
 // values turns calling and called into ours and theirs. Who calls whom is the CallType's to say, or the event's.
@@ -184,11 +185,11 @@ func (n *telNotification) values() Values {
 		pIP:       n.get("phoneip"),
 		pCallID:   n.get("callreference"),
 		pDuration: n.get("callduration"),
-		pLocal:    firstOf(n.call["linedirnum"], n.fields["linedirnum"]),
+		pLocal:    cmp.Or(n.call["linedirnum"], n.fields["linedirnum"]),
 	}
 	calling := [2]string{n.get("callingpartynumber", "callingpartydirnum"), n.get("callingpartyname")}
 	called := [2]string{n.get("calledpartynumber", "calledpartydirnum"), n.get("calledpartyname")}
-	switch polycomDirection[firstOf(n.get("calltype"), n.get("callstate"), n.event)] {
+	switch polycomDirection[cmp.Or(n.get("calltype"), n.get("callstate"), n.event)] {
 	case call.Incoming:
 		v.sides(called, calling)
 	case call.Outgoing:
@@ -203,6 +204,6 @@ var polycomDirection = map[string]call.EventType{
 }
 
 func (v Values) sides(local, remote [2]string) {
-	v[pLocal] = firstOf(local[0], v[pLocal])
+	v[pLocal] = cmp.Or(local[0], v[pLocal])
 	v[pLocalName], v[pRemote], v[pRemoteName] = local[1], remote[0], remote[1]
 }

@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -155,10 +156,10 @@ func (d *vendor) said(h Hit, agent device, values Values, t call.EventType, regi
 			Local:  party(get(pLocal), get(pLocalName), region),
 			Remote: party(get(pRemote), get(pRemoteName), region),
 			Phone: call.Phone{
-				MAC:      firstOf(mac, h.MAC, findMAC(h.UserAgent)),
-				IP:       firstOf(parseIP(get(pIP)), cut(valid(h.Addr), maxName)),
-				Model:    cut(firstOf(strings.TrimSpace(get(pModel)), agent.model), maxDevice),
-				Firmware: cut(firstOf(strings.TrimSpace(get(pFirmware)), agent.firmware), maxDevice),
+				MAC:      cmp.Or(mac, h.MAC, findMAC(h.UserAgent)),
+				IP:       cmp.Or(parseIP(get(pIP)), cut(valid(h.Addr), maxName)),
+				Model:    cut(cmp.Or(strings.TrimSpace(get(pModel)), agent.model), maxDevice),
+				Firmware: cut(cmp.Or(strings.TrimSpace(get(pFirmware)), agent.firmware), maxDevice),
 			},
 			Source: d.name,
 			Raw:    Raw(joined(h.Query, h.Body)),
