@@ -146,6 +146,21 @@ func unacknowledged(t *testing.T, nc *nats.Conn) string {
 	return m.Reply()
 }
 
+// mayOnly checks that what was tried and is not allowed was refused.
+func mayOnly(t *testing.T, who string, may []string, got []tried) {
+	t.Helper()
+	for _, g := range got {
+		switch {
+		case slices.Contains(may, g.What):
+			if g.Denied != "" {
+				t.Errorf("a %s may %s: got %q", who, g.What, g.Denied)
+			}
+		case !strings.Contains(g.Denied, "Permissions Violation") || g.Answer != "":
+			t.Errorf("a %s tries to %s: got denial %q and answer %q, want a permissions violation and no answer", who, g.What, g.Denied, g.Answer)
+		}
+	}
+}
+
 // mayHear are the only things that a guest may do.
 var mayHear = []string{"hear calls.>", "hear calls.incoming", "hear lines.>", "hear lines.101.>"}
 
@@ -159,16 +174,7 @@ func TestAGuestCanOnlyListen(t *testing.T) {
 	if len(got) < 25 {
 		t.Errorf("only %d things were tried: %+v", len(got), got)
 	}
-	for _, g := range got {
-		switch {
-		case slices.Contains(mayHear, g.What):
-			if g.Denied != "" {
-				t.Errorf("a guest may %s: got %q", g.What, g.Denied)
-			}
-		case !strings.Contains(g.Denied, "Permissions Violation") || g.Answer != "":
-			t.Errorf("a guest tries to %s: got denial %q and answer %q, want a permissions violation and no answer", g.What, g.Denied, g.Answer)
-		}
-	}
+	mayOnly(t, "guest", mayHear, got)
 	if n := heard(); n != 0 {
 		t.Errorf("%d messages of the guest arrived at somebody who hears everything, want 0", n)
 	}
@@ -187,16 +193,7 @@ func TestATapCanOnlyRead(t *testing.T) {
 	heard()
 	// Its inboxes are its own: they are in its own account.
 	may := append([]string{"hear _INBOX.>"}, mayHear...)
-	for _, g := range tries(t, in, nc, creds) {
-		switch {
-		case slices.Contains(may, g.What):
-			if g.Denied != "" {
-				t.Errorf("a tap may %s: got %q", g.What, g.Denied)
-			}
-		case !strings.Contains(g.Denied, "Permissions Violation") || g.Answer != "":
-			t.Errorf("a tap tries to %s: got denial %q and answer %q, want a permissions violation and no answer", g.What, g.Denied, g.Answer)
-		}
-	}
+	mayOnly(t, "tap", may, tries(t, in, nc, creds))
 	if n := heard(); n != 0 {
 		t.Errorf("%d messages of the tap arrived at somebody who hears everything, want 0", n)
 	}
