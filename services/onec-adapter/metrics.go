@@ -51,16 +51,7 @@ func (m *metrics) observe(target string) func(deliver.Outcome) {
 
 // watch shows whether events wait because the target is away, has never been there, or cannot be mapped; and 1C's sessions.
 func (m *metrics) watch(target string, away func() bool, sessions func() (held, starts int)) {
-	m.reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name:        "callbus_target_shut",
-		Help:        "1 while the target is away, or was never reached, and events wait in the store.",
-		ConstLabels: prometheus.Labels{"target": target},
-	}, func() float64 {
-		if away() {
-			return 1
-		}
-		return 0
-	}))
+	m.flag(target, "callbus_target_shut", "1 while the target is away, or was never reached, and events wait in the store.", away)
 	m.reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name:        "callbus_onec_sessions",
 		Help:        "Sessions of 1C that are held. 0 where 1C or its web server keeps them.",
@@ -75,12 +66,15 @@ func (m *metrics) watch(target string, away func() bool, sessions func() (held, 
 
 // watchPause shows whether an operator has paused the target.
 func (m *metrics) watchPause(target string, paused func() bool) {
+	m.flag(target, "callbus_target_paused", "1 while the target is paused by an operator, and events wait in the store.", paused)
+}
+
+// flag is a gauge of 1 and 0.
+func (m *metrics) flag(target, name, help string, up func() bool) {
 	m.reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name:        "callbus_target_paused",
-		Help:        "1 while the target is paused by an operator, and events wait in the store.",
-		ConstLabels: prometheus.Labels{"target": target},
+		Name: name, Help: help, ConstLabels: prometheus.Labels{"target": target},
 	}, func() float64 {
-		if paused() {
+		if up() {
 			return 1
 		}
 		return 0

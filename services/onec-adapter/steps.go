@@ -77,7 +77,7 @@ func (q Inquiry) Examine(ctx context.Context) (all []Checked, err error) {
 		if err != nil {
 			return nil, err
 		}
-		x := exam{Inquiry: q, target: t, client: client, checked: Checked{Target: t.Name, URL: client.Shown(), Webhook: t.Protocol == ProtocolHTTP}}
+		x := exam{Inquiry: q, target: t, client: client, checked: t.checked(client)}
 		x.run(ctx)
 		client.Close()
 		all = append(all, x.checked)
@@ -171,6 +171,11 @@ func (x *exam) describe(ctx context.Context) error {
 		took = 0
 	}
 	return nil
+}
+
+// checked is what is known of a target before it was asked.
+func (t Target) checked(client *onec.Client) Checked {
+	return Checked{Target: t.Name, URL: client.Shown(), Webhook: t.Protocol == ProtocolHTTP}
 }
 
 // planned takes over what a plan says.

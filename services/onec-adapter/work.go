@@ -170,7 +170,7 @@ func (w *work) session(ctx context.Context) {
 		w.log.Info().Msg("target.plan: " + line)
 	}
 	if w.Planned != nil {
-		found := Checked{Target: w.target.Name, URL: w.target.URL}
+		found := w.target.checked(w.client)
 		found.planned(*plan)
 		w.Planned(found)
 	}
