@@ -131,7 +131,7 @@ func Unheard(line call.Line, s Seen, l lang.Lang) []Finding {
 		What: l.Sayf("No phone has ever called for line %s", "Ни один телефон ещё не сообщал о линии %s", line),
 		Do: l.Say("Check the URLs in the phone, and whether it can reach Callbus: open http://ADDRESS:8080/ from its network; any answer, even 404, means that Callbus is reached. If the phone is refused, callbus doctor says so",
 			"Проверьте URL в телефоне и доступен ли Callbus из его сети: откройте оттуда http://АДРЕС:8080/. Любой ответ, даже 404, значит, что связь есть. Если телефону отказано, об этом скажет callbus doctor")}
-	if mac := readMAC(string(line)); mac != "" {
+	if mac := call.ParseMAC(string(line)); mac != "" {
 		f.Line, f.MAC = "", mac
 		f.What = l.Sayf("No phone with the MAC %s has ever called", "Телефон с MAC %s ещё ни разу не обращался", mac)
 	}

@@ -40,7 +40,7 @@ func mark(level Level, l lang.Lang) string {
 // PrintLine writes what a line (or MAC) has told last, and what 1C said, for an operator's eyes: numbers are whole.
 func PrintLine(w io.Writer, line call.Line, told []Told, l lang.Lang) {
 	what := l.Sayf("Line %s", "Линия %s", line)
-	if readMAC(string(line)) != "" {
+	if call.ParseMAC(string(line)) != "" {
 		what = l.Sayf("Phone %s", "Телефон %s", line)
 	}
 	if len(told) == 0 {

@@ -14,7 +14,6 @@ import (
 	"golang.org/x/text/encoding/charmap"
 
 	"github.com/callbus/callbus/internal/call"
-	"github.com/callbus/callbus/services/ingest/internal/dialect"
 )
 
 // Limits of phones.csv, far above any office.
@@ -48,7 +47,7 @@ var columns = map[string]func(p *Phone, value string) error{
 		return err
 	},
 	"mac": func(p *Phone, value string) error {
-		if p.MAC = dialect.ParseMAC(value); p.MAC == "" {
+		if p.MAC = call.ParseMAC(value); p.MAC == "" {
 			return fmt.Errorf("%.40q is no MAC", value)
 		}
 		return nil

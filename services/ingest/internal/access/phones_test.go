@@ -10,7 +10,6 @@ import (
 	"golang.org/x/text/encoding/charmap"
 
 	"github.com/callbus/callbus/internal/call"
-	"github.com/callbus/callbus/services/ingest/internal/dialect"
 )
 
 var sameNets = cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })
@@ -93,7 +92,7 @@ func FuzzPhonesAreWhatTheyShouldBe(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		phones, err := ReadPhones(strings.NewReader(text))
 		for id, p := range phones {
-			if _, wrong := parseID(id); p.ID != id || wrong != nil || p.MAC != "" && dialect.ParseMAC(p.MAC) != p.MAC {
+			if _, wrong := parseID(id); p.ID != id || wrong != nil || p.MAC != "" && call.ParseMAC(p.MAC) != p.MAC {
 				t.Errorf("%q: %q is %+v", text, id, p)
 			}
 			if own := ownMAC(id); own != "" && p.MAC != own {

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/callbus/callbus/services/ingest/internal/dialect"
+	"github.com/callbus/callbus/internal/call"
 )
 
 const (
@@ -26,7 +26,7 @@ var idForm = regexp.MustCompile(fmt.Sprintf(`^[A-Za-z0-9_-]{1,%d}$`, maxID))
 
 // parseID reads the id of a token: a MAC in any spelling, which becomes 12 lower-case hex digits, or a name.
 func parseID(s string) (string, error) {
-	if mac := dialect.ParseMAC(s); mac != "" {
+	if mac := call.ParseMAC(s); mac != "" {
 		return mac, nil
 	}
 	switch {
@@ -40,7 +40,7 @@ func parseID(s string) (string, error) {
 
 // ownMAC is the id where it is a MAC.
 func ownMAC(id string) string {
-	if mac := dialect.ParseMAC(id); mac == id {
+	if mac := call.ParseMAC(id); mac == id {
 		return mac
 	}
 	return ""

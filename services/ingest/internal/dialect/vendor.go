@@ -147,7 +147,7 @@ func (d *vendor) value(values Values, t call.EventType, param string) string {
 // said puts the event together.
 func (d *vendor) said(h Hit, agent device, values Values, t call.EventType, region phone.Region) Said {
 	get := func(param string) string { return d.value(values, t, param) }
-	mac := ParseMAC(get(pMAC))
+	mac := call.ParseMAC(get(pMAC))
 	s := Said{
 		Event: call.Event{
 			Type:   t,
@@ -156,7 +156,7 @@ func (d *vendor) said(h Hit, agent device, values Values, t call.EventType, regi
 			Local:  party(get(pLocal), get(pLocalName), region),
 			Remote: party(get(pRemote), get(pRemoteName), region),
 			Phone: call.Phone{
-				MAC:      cmp.Or(mac, h.MAC, findMAC(h.UserAgent)),
+				MAC:      cmp.Or(mac, h.MAC, call.FindMAC(cut(h.UserAgent, maxAgent))),
 				IP:       cmp.Or(parseIP(get(pIP)), cut(valid(h.Addr), maxName)),
 				Model:    cut(cmp.Or(strings.TrimSpace(get(pModel)), agent.model), maxDevice),
 				Firmware: cut(cmp.Or(strings.TrimSpace(get(pFirmware)), agent.firmware), maxDevice),
