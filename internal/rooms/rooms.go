@@ -126,7 +126,7 @@ var table = []room{
 	{
 		path:   "services/callbus",
 		ours:   with(shared, "services/ingest", "services/onec-adapter", onectest, "services/callbus/internal/..."),
-		others: with(watching, natsGo, nkeys, uuid, xsync, xtime, isatty, "golang.org/x/term", "github.com/kardianos/service"),
+		others: with(watching, natsGo, nkeys, uuid, xsync, xtime, "golang.org/x/term", "github.com/kardianos/service"),
 	},
 	{
 		path:   "services/callbus/internal/...",

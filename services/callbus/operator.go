@@ -16,8 +16,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mattn/go-isatty"
 	"github.com/nats-io/nats.go"
+	"golang.org/x/term"
 
 	"github.com/callbus/callbus/internal/broker"
 	"github.com/callbus/callbus/internal/call"
@@ -272,7 +272,7 @@ func remoteOf(e call.Event) string { return cmp.Or(string(e.Remote.Number), e.Re
 // bold marks a word on a terminal only.
 func bold(w io.Writer, s string) string {
 	f, ok := w.(*os.File)
-	if !ok || os.Getenv("NO_COLOR") != "" || !isatty.IsTerminal(f.Fd()) {
+	if !ok || os.Getenv("NO_COLOR") != "" || !term.IsTerminal(int(f.Fd())) {
 		return s
 	}
 	return "\x1b[1m" + s + "\x1b[0m"

@@ -8,8 +8,8 @@ import (
 	"os"
 	"time"
 
-	"github.com/mattn/go-isatty"
 	"github.com/nats-io/nats.go"
+	"golang.org/x/term"
 
 	"github.com/callbus/callbus/internal/config"
 	"github.com/callbus/callbus/internal/stream"
@@ -106,7 +106,7 @@ func (l *line) sure(ctx context.Context, yes bool, question string) error {
 	if yes {
 		return nil
 	}
-	if !isatty.IsTerminal(os.Stdin.Fd()) {
+	if !term.IsTerminal(int(os.Stdin.Fd())) {
 		return errors.New(question + " " + l.tongue.Say("Nobody is here to be asked: --yes", "Спросить некого: укажите --yes"))
 	}
 	asker := setup.Asker{Lang: *l.tongue, Out: os.Stdout, In: bufio.NewReader(os.Stdin)}
@@ -128,7 +128,7 @@ func (l *line) sendAgain(ctx context.Context, r stream.Repeat) error {
 	if r.Paused() {
 		return errors.New(l.tongue.Sayf("target %s is paused; first: callbus resume %[1]s", "получатель %s приостановлен; сначала: callbus resume %[1]s", r.Target))
 	}
-	p := progress{line: l, of: len(r.Events), terminal: isatty.IsTerminal(os.Stdout.Fd())}
+	p := progress{line: l, of: len(r.Events), terminal: term.IsTerminal(int(os.Stdout.Fd()))}
 	err := r.Send(ctx, p.tell)
 	p.end()
 	switch {
