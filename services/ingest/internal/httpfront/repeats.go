@@ -23,8 +23,9 @@ const (
 // same event, same call, within a second. It merges nothing that it is not sure of: a repeat too many is a second
 // pop-up, one too few is a call that nobody sees.
 type repeats struct {
-	mu     sync.Mutex
-	recent []*telling // the oldest first
+	mu      sync.Mutex
+	recent  []*telling            // the oldest first
+	ofPhone map[string][]*telling // the same by MAC: a phone repeats only itself, and in a storm there are a thousand others
 }
 
 // errPanicked stands until store has returned.
@@ -55,14 +56,18 @@ func (r *repeats) once(said dialect.Said, store func() error) (again bool, err e
 
 // tell finds the hit that this one repeats, or takes this one down as the first.
 func (r *repeats) tell(said dialect.Said) (t *telling, first bool) {
-	x := &telling{event: told(said.Event), named: said.OneCall, twice: said.Twice, since: time.Now(), stored: make(chan struct{})}
+	x := &telling{event: told(said.Event), named: said.OneCall, twice: said.Twice, stored: make(chan struct{})}
 	if x.event.Phone.MAC == "" || !x.named && !x.twice {
 		return x, true // behind one address there may be many phones; and without a name any two calls look alike
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.forget(func(t *telling) bool { return x.since.Sub(t.since) >= repeatWindow })
-	for _, t := range slices.Backward(r.recent) {
+	x.since = time.Now()
+	for len(r.recent) > 0 && x.since.Sub(r.recent[0].since) >= repeatWindow {
+		r.dropOldest()
+	}
+	mine := r.ofPhone[x.event.Phone.MAC]
+	for _, t := range slices.Backward(mine) {
 		switch {
 		case !t.sameCall(x):
 		case t.event == x.event, t.paired && t.event.Type == x.event.Type:
@@ -71,7 +76,7 @@ func (r *repeats) tell(said dialect.Said) (t *telling, first bool) {
 			return r.add(x), true
 		}
 	}
-	for _, t := range r.recent {
+	for _, t := range mine {
 		if t.pairs(x) {
 			t.paired = true
 			if x.named {
@@ -94,7 +99,7 @@ func (t *telling) sameCall(x *telling) bool {
 }
 
 func (t *telling) samePlace(x *telling) bool {
-	return t.event.Phone.MAC == x.event.Phone.MAC && t.event.Line == x.event.Line
+	return t.event.Line == x.event.Line // they are of one phone
 }
 
 // pairs reports whether t and x are the two ways of telling one thing. Each is half of one pair at most, so that of two
@@ -106,10 +111,28 @@ func (t *telling) pairs(x *telling) bool {
 
 func (r *repeats) add(x *telling) *telling {
 	if len(r.recent) == repeatMemory {
-		r.recent = slices.Delete(r.recent, 0, 1)
+		r.dropOldest()
 	}
-	r.recent = append(r.recent, x)
+	if r.ofPhone == nil {
+		r.ofPhone = map[string][]*telling{}
+	}
+	mac := x.event.Phone.MAC
+	r.recent, r.ofPhone[mac] = append(r.recent, x), append(r.ofPhone[mac], x)
 	return x
+}
+
+func (r *repeats) dropOldest() {
+	r.leave(r.recent[0])
+	r.recent = r.recent[1:]
+}
+
+// leave takes a telling out of its phone's.
+func (r *repeats) leave(t *telling) {
+	mac := t.event.Phone.MAC
+	left := slices.DeleteFunc(r.ofPhone[mac], func(other *telling) bool { return other == t })
+	if r.ofPhone[mac] = left; len(left) == 0 {
+		delete(r.ofPhone, mac)
+	}
 }
 
 // settle stores the event and tells those who repeated it what became of it. One that was not stored was not told.
@@ -119,7 +142,7 @@ func (r *repeats) settle(t *telling, store func() error) error {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		if t.err != nil {
-			r.forget(func(other *telling) bool { return other == t })
+			r.forget(t)
 		}
 		close(t.stored)
 	}()
@@ -131,7 +154,14 @@ func (r *repeats) settle(t *telling, store func() error) error {
 func (r *repeats) restarted(mac string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.forget(func(t *telling) bool { return t.event.Phone.MAC == mac })
+	for _, t := range slices.Clone(r.ofPhone[mac]) {
+		r.forget(t)
+	}
 }
 
-func (r *repeats) forget(gone func(*telling) bool) { r.recent = slices.DeleteFunc(r.recent, gone) }
+func (r *repeats) forget(t *telling) {
+	if i := slices.Index(r.recent, t); i >= 0 {
+		r.leave(t)
+		r.recent = slices.Delete(r.recent, i, i+1)
+	}
+}

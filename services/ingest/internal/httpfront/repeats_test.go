@@ -225,3 +225,21 @@ func FuzzRepeats(f *testing.F) {
 		})
 	})
 }
+
+// BenchmarkRepeats is a storm: as many hits are remembered as can be, of a thousand phones, and each one is new.
+func BenchmarkRepeats(b *testing.B) {
+	var r repeats
+	hits := make([]dialect.Said, 1000)
+	for i := range hits {
+		hits[i] = says(call.Incoming, "")
+		hits[i].OneCall, hits[i].Event.Phone.MAC = true, "001565"+strconv.Itoa(100000+i)
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		hit := hits[i%len(hits)]
+		hit.Event.CallID = strconv.Itoa(i)
+		if again, err := r.once(hit, func() error { return nil }); again || err != nil {
+			b.Fatal(again, err)
+		}
+	}
+}
