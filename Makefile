@@ -61,6 +61,22 @@ faults-long: ## the same for FAULTS_LONG (an hour: 3600s), with new seeds each t
 bench: ## how fast, beside the limit and beside other software, in minutes: writes the tables of docs/performance.md (BENCH='-only ingest': one point)
 	cd test && go run ./bench -doc ../docs/performance.md $(BENCH)
 
+# What a hit and a call of 1C cost without network, store and 1C: the request's head, its dialect, numbers, repeats, the event's and the
+# ending's encoding, the envelope and its answer. Of another machine only B/op and allocs/op say something.
+BENCHED := ./internal/phone ./internal/stream ./services/ingest/internal/dialect ./services/ingest/internal/httpfront ./services/onec-adapter/internal/soap
+BENCHES := ^Benchmark(Parse|ParseQuery|RepairHead|Front|Repeats|Encode|Decode|EncodeEnding|Envelope|ReadAnswer)$$
+LANDED := test/bench/landed.txt
+
+.PHONY: bench-compare
+bench-compare: bin/benchstat ## time and allocations of the code of a hit and a call, against the last landed figures
+	@fresh=$$(mktemp); trap 'rm -f "$$fresh"' EXIT; \
+	$(SHIP) go test -run '^$$' -bench '$(BENCHES)' -benchmem -benchtime 0.3s -count 6 $(BENCHED) > "$$fresh" || { cat "$$fresh"; exit 1; }; \
+	bin/benchstat landed=$(LANDED) now="$$fresh"
+
+.PHONY: bench-land
+bench-land: ## keep the figures of now as the landed ones: on the machine whose figures they were, and when it is quiet
+	$(SHIP) go test -run '^$$' -bench '$(BENCHES)' -benchmem -benchtime 0.3s -count 6 $(BENCHED) > $(LANDED)
+
 .PHONY: farm
 farm: ## 200 simulated phones at 20 times the busy hour's rate for FARM_SECONDS (60): was a hit lost, does memory stay flat?
 	cd test && go run ./farm/load -seconds $(FARM_SECONDS)
@@ -130,6 +146,9 @@ clean: ## remove bin/ and dist/
 # Tools live in a module of their own, outside the workspace, so that their dependencies are nobody else's.
 bin/staticcheck: tools/go.mod tools/go.sum
 	$(SHIP) go build -C tools -o ../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
+
+bin/benchstat: tools/go.mod tools/go.sum
+	$(SHIP) go build -C tools -o ../bin/benchstat golang.org/x/perf/cmd/benchstat
 
 bin/gotestsum: tools/go.mod tools/go.sum
 	$(SHIP) go build -C tools -o ../bin/gotestsum gotest.tools/gotestsum

@@ -151,7 +151,7 @@ func (b *bench) away(ctx context.Context, all []peer) (block, error) {
 			rows[i] = []string{p.name, fmt.Sprint(len(hits.sent)), fmt.Sprint(len(hits.answered)), fmt.Sprint(len(took)),
 				fmt.Sprintf("**%d**", len(hits.sent)-len(took)), fmt.Sprintf("**%d**", lost)}
 			if p.name == "Callbus" && len(took) < len(hits.sent) {
-				failed[i] = fmt.Errorf("Callbus has lost %d of %d hits", len(hits.sent)-len(took), len(hits.sent))
+				failed[i] = fmt.Errorf("%d of %d hits are lost", len(hits.sent)-len(took), len(hits.sent))
 			}
 		})
 	}
