@@ -170,10 +170,7 @@ func (c *servers) prepare(b *bench) error {
 		for _, who := range []string{"ROUTE", "SERVICE", "OPERATOR"} {
 			p.env = append(p.env, "NATS_"+who+"_PASSWORD="+secret)
 		}
-		if n.machine != nil {
-			p.args = append(append(n.machine.enter()[1:], p.binary), p.args...)
-			p.binary = n.machine.enter()[0]
-		}
+		p.on(n.machine)
 		n.program = p
 	}
 	return nil

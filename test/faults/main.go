@@ -38,6 +38,7 @@ var scenarios = []scenario{
 	{"lanes", 30, lanes, "2, 4 and 3 lanes under load, adapters and the command killed in the middle"},
 	{"adapters", 60, rolling, "three adapters of one target, stopped and started in turn: the gaps of the lanes"},
 	{"cluster", 60, cluster, "three NATS servers, one at a time killed, frozen, cut off, unplugged, restarted"},
+	{"branch", 30, branch, "a branch and its hub, killed, frozen, and the cable between them cut, both ways and one way"},
 }
 
 // everything is the name for all of them.

@@ -125,6 +125,19 @@ func (m *machine) plug(ctx context.Context) error {
 	return ip(ctx, "link set "+m.others()+" up", "link set "+m.clients()+" up")
 }
 
+// mute lets nothing pass from the machine to another one; what that one sends arrives.
+func (m *machine) mute(ctx context.Context, other *machine) error {
+	return m.route(ctx, "add", other)
+}
+
+func (m *machine) unmute(ctx context.Context, other *machine) error {
+	return m.route(ctx, "delete", other)
+}
+
+func (m *machine) route(ctx context.Context, do string, other *machine) error {
+	return run1(ctx, append(m.enter(), "ip", "route", do, "blackhole", fmt.Sprintf("10.77.100.%d/32", other.number)))
+}
+
 func (m *machine) remove() {
 	_ = m.holder.Process.Kill()
 	_ = m.holder.Wait()

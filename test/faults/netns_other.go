@@ -15,9 +15,11 @@ func inside(context.Context, *bench) (elsewhere, error) { return elsewhere{}, er
 
 type machine struct{ number int }
 
-func layCables(context.Context, int) ([]*machine, error) { return nil, errNoCables }
-func (m *machine) enter() []string                       { return nil }
-func (m *machine) cut(context.Context) error             { return errNoCables }
-func (m *machine) unplug(context.Context) error          { return errNoCables }
-func (m *machine) plug(context.Context) error            { return errNoCables }
-func (m *machine) remove()                               {}
+func layCables(context.Context, int) ([]*machine, error)  { return nil, errNoCables }
+func (m *machine) enter() []string                        { return nil }
+func (m *machine) cut(context.Context) error              { return errNoCables }
+func (m *machine) unplug(context.Context) error           { return errNoCables }
+func (m *machine) plug(context.Context) error             { return errNoCables }
+func (m *machine) mute(context.Context, *machine) error   { return errNoCables }
+func (m *machine) unmute(context.Context, *machine) error { return errNoCables }
+func (m *machine) remove()                                {}

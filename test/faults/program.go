@@ -31,6 +31,14 @@ type program struct {
 	troubles []check.Trouble
 }
 
+// on makes the program one of a machine; nil is this one.
+func (p *program) on(m *machine) {
+	if m != nil {
+		words := append(m.enter(), p.binary)
+		p.binary, p.args = words[0], append(words[1:], p.args...)
+	}
+}
+
 func (p *program) start() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
