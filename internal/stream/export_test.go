@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // The steps of a change, after each of which a test lets it die.
@@ -63,3 +64,12 @@ func NewRestless(now time.Time) *restless { r := newRestless(now); return &r }
 
 // Had is had.
 func (r *restless) Had(now time.Time, why error) bool { return r.had(now, why) }
+
+// Consumer is what the broker says of a lane.
+func (t *Target) Consumer(ctx context.Context, i int) (*jetstream.ConsumerInfo, error) {
+	c, err := t.calls.Consumer(ctx, consumerName(t.o.Name, t.set.laneName(i)))
+	if err != nil {
+		return nil, err
+	}
+	return c.CachedInfo(), nil
+}

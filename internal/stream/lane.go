@@ -39,6 +39,8 @@ type Lane struct {
 	quiet  time.Time // until then a call that the broker has forgotten may be under way elsewhere
 
 	delivery uint64 // consumer sequence of the last message that came here
+
+	rest time.Time // until then a message rests that was handed back from here
 }
 
 type cursor struct {
@@ -144,13 +146,28 @@ func (l *Lane) pull(ctx context.Context) (jetstream.Msg, error) {
 		}
 		l.messages = messages
 	}
-	raw, err := l.messages.Next(jetstream.NextContext(ctx))
+	raw, err := l.waitFor(ctx)
 	if err != nil && ctx.Err() == nil {
 		l.messages.Stop()
 		l.messages, l.known = nil, false
 		return nil, l.stalled(ctx, err)
 	}
 	return raw, err
+}
+
+// waitFor takes the next message, and asks for one that should have come.
+func (l *Lane) waitFor(ctx context.Context) (jetstream.Msg, error) {
+	for {
+		patient, stop := context.WithTimeout(ctx, l.patience())
+		raw, err := l.messages.Next(jetstream.NextContext(patient))
+		stop()
+		if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+			return raw, err
+		}
+		if err := l.askForOverdue(ctx); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // ErrLaneGone says that the lane is no more: its target was forgotten, or CALLS was removed. The target must be opened
@@ -345,6 +362,7 @@ func (m *Message) Later(after time.Duration) error {
 	if after <= 0 {
 		return m.raw.Nak()
 	}
+	m.lane.rest = time.Now().Add(after)
 	return m.raw.NakWithDelay(after)
 }
 

@@ -20,9 +20,12 @@ const module = "github.com/callbus/callbus"
 // workshop is where the programs are built that all turns use.
 type workshop struct {
 	options
-	dir   string
-	root  string // of the module that ships
-	child bool   // another process has built them, and waits for what we find
+	dir      string
+	root     string // of the module that ships
+	building sync.Mutex
+	stepped  bool // the programs with a clock of their own have been built
+
+	child bool // another process has built them, and waits for what we find
 }
 
 func newWorkshop(ctx context.Context, o options) (*workshop, error) {
@@ -59,7 +62,12 @@ func (w *workshop) build(ctx context.Context) error {
 	if err := w.ours(ctx, "bin"); err != nil {
 		return err
 	}
-	build := exec.CommandContext(ctx, "go", "build", "-o", w.bin("nats-server"), "github.com/nats-io/nats-server/v2")
+	return w.natsServer(ctx, "bin")
+}
+
+func (w *workshop) natsServer(ctx context.Context, folder string, flags ...string) error {
+	args := append([]string{"build", "-o", filepath.Join(w.dir, folder, "nats-server")}, flags...)
+	build := exec.CommandContext(ctx, "go", append(args, "github.com/nats-io/nats-server/v2")...)
 	if said, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build nats-server: %w\n%s", err, said)
 	}
@@ -87,7 +95,9 @@ func (w *workshop) close(code int) {
 	if w.child {
 		return // the folder is that of who has built it
 	}
-	os.RemoveAll(filepath.Join(w.dir, "bin"))
+	for _, folder := range []string{"bin", stepped} {
+		os.RemoveAll(filepath.Join(w.dir, folder))
+	}
 	if code == held && w.keep == "" {
 		os.RemoveAll(w.dir)
 	}

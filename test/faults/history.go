@@ -22,6 +22,13 @@ const target = "main"
 // seals are the last messages of lanes that were given up; they are no endings.
 const seals = "onec.sealed."
 
+// record tells what was stored and how it ended.
+type record interface {
+	untilEnded(ctx context.Context, limit time.Duration) (missing int, err error)
+	events(context.Context) ([]check.Event, error)
+	endings(context.Context) ([]check.Ending, error)
+}
+
 // store is a look into the broker from outside.
 type store struct {
 	js    jetstream.JetStream
@@ -87,35 +94,43 @@ func (s *store) left(ctx context.Context) (int, error) {
 }
 
 func (s *store) events(ctx context.Context) (events []check.Event, err error) {
-	err = s.each(ctx, stream.Calls, func(m *jetstream.RawStreamMsg) error {
-		var e callsv1.CallEvent
-		if err := read(m, &e); err != nil {
-			return err
-		}
-		events = append(events, check.Event{
-			Sequence: m.Sequence, ID: e.GetId(), Marker: e.GetRemote().GetUri(), Line: e.GetLine(), Type: e.GetType(), Accepted: e.GetTime().AsTime(),
-		})
-		return nil
+	err = s.each(ctx, stream.Calls, func(m *jetstream.RawStreamMsg) (err error) {
+		events, err = addEvent(events, m)
+		return err
 	})
 	return events, err
 }
 
+func addEvent(events []check.Event, m *jetstream.RawStreamMsg) ([]check.Event, error) {
+	var e callsv1.CallEvent
+	if err := read(m, &e); err != nil {
+		return events, err
+	}
+	return append(events, check.Event{
+		Sequence: m.Sequence, ID: e.GetId(), Marker: e.GetRemote().GetUri(), Line: e.GetLine(), Type: e.GetType(), Accepted: e.GetTime().AsTime(),
+	}), nil
+}
+
 func (s *store) endings(ctx context.Context) (endings []check.Ending, err error) {
-	err = s.each(ctx, stream.Endings, func(m *jetstream.RawStreamMsg) error {
-		if strings.HasPrefix(m.Subject, seals) {
-			return nil
-		}
-		var e callsv1.Ending
-		if err := read(m, &e); err != nil {
-			return err
-		}
-		endings = append(endings, check.Ending{
-			Stored: m.Sequence, At: m.Time, Event: e.GetSequence(), Target: e.GetTarget(), Lane: e.GetLane(), Kind: e.GetKind(),
-			Attempts: int(e.GetAttempts()), Unsure: e.GetUnsure(), Reason: e.GetReason(),
-		})
-		return nil
+	err = s.each(ctx, stream.Endings, func(m *jetstream.RawStreamMsg) (err error) {
+		endings, err = addEnding(endings, m)
+		return err
 	})
 	return endings, err
+}
+
+func addEnding(endings []check.Ending, m *jetstream.RawStreamMsg) ([]check.Ending, error) {
+	var e callsv1.Ending
+	if strings.HasPrefix(m.Subject, seals) {
+		return endings, nil
+	}
+	if err := read(m, &e); err != nil {
+		return endings, err
+	}
+	return append(endings, check.Ending{
+		Stored: m.Sequence, At: m.Time, Event: e.GetSequence(), Target: e.GetTarget(), Lane: e.GetLane(), Kind: e.GetKind(),
+		Attempts: int(e.GetAttempts()), Unsure: e.GetUnsure(), Reason: e.GetReason(),
+	}), nil
 }
 
 // read takes the wire as the contract says it is, by nothing of ours but the contract.

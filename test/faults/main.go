@@ -37,6 +37,7 @@ var scenarios = []scenario{
 	{"kill-up", 12, killUp, `kill -9 of "callbus up"`},
 	{"lanes", 30, lanes, "2, 4 and 3 lanes under load, adapters and the command killed in the middle"},
 	{"adapters", 60, rolling, "three adapters of one target, stopped and started in turn: the gaps of the lanes"},
+	{"clock", 40, clock, "the clocks of broker, ingest and adapters step by seconds, an hour, a day and a month, both ways"},
 	{"cluster", 60, cluster, "three NATS servers, one at a time killed, frozen, cut off, unplugged, restarted"},
 	{"branch", 30, branch, "a branch and its hub, killed, frozen, and the cable between them cut, both ways and one way"},
 }
@@ -47,6 +48,7 @@ const everything = "all"
 // options are the flags.
 type options struct {
 	scenario string
+	except   string
 	seed     uint64
 	seconds  int
 	long     time.Duration
@@ -58,6 +60,7 @@ type options struct {
 func main() {
 	var o options
 	flag.StringVar(&o.scenario, "scenario", scenarios[0].name, "what is done, or all:\n"+listing())
+	flag.StringVar(&o.except, "except", "", "the one that -scenario all leaves out")
 	flag.Uint64Var(&o.seed, "seed", 0, "of the plan, of the first one where there are several; 0: another one each time")
 	flag.IntVar(&o.seconds, "seconds", 0, "length, of all together where there are several; 0: as usual")
 	flag.DurationVar(&o.long, "long", 0, "go on for so long, each time with another seed, until a promise is broken")
@@ -81,10 +84,10 @@ func listing() string {
 	return b.String()
 }
 
-// chosen is what -scenario names.
-func chosen(name string) (all []scenario) {
+// chosen is what -scenario names and -except does not.
+func chosen(o options) (all []scenario) {
 	for _, s := range scenarios {
-		if name == everything || name == s.name {
+		if (o.scenario == everything || o.scenario == s.name) && o.except != s.name {
 			all = append(all, s)
 		}
 	}
@@ -99,7 +102,7 @@ const (
 )
 
 func run(ctx context.Context, o options) int {
-	of := chosen(o.scenario)
+	of := chosen(o)
 	if of == nil {
 		fmt.Fprintf(os.Stderr, "faults: there is no scenario %q; there are\n%s", o.scenario, listing())
 		return failed

@@ -21,6 +21,13 @@ const (
 	mixRate  = 33 // hits for each second of the scenario
 )
 
+// Answers that are none: half of one, and one in windows-1251 that says it is UTF-8.
+const (
+	cutAnswer  = `<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body><m:TelDataResponse xmlns:m="http://www.`
+	misencoded = `<?xml version="1.0" encoding="UTF-8"?><soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body>` +
+		"\xc4\xe5\xeb\xe5\xed\xe8\xe5</soap:Body></soap:Envelope>"
+)
+
 // fault is one thing to be done, once its time has come.
 type fault struct {
 	at   time.Duration
@@ -57,7 +64,8 @@ func planMix(t turn) mixPlan {
 	return p
 }
 
-// planFaults draws the moments. Each minute has a frost, two kills of adapters and four restarts of the broker.
+// planFaults draws the moments. Each minute has a frost of an adapter and one of the broker, two kills of adapters, four restarts of the broker, and a 1C that is
+// locked, hangs and restarts.
 func (p *mixPlan) planFaults(dice *rand.Rand, length time.Duration) {
 	moment := func(from, to int) time.Duration {
 		return length*time.Duration(from)/100 + time.Duration(dice.Int64N(int64(length)*int64(to-from)/100))
@@ -75,6 +83,10 @@ func (p *mixPlan) planFaults(dice *rand.Rand, length time.Duration) {
 			fault{moment(10, 22), "broker: SIGTERM", pause() / 4, stopBroker},
 			fault{moment(27, 34), "broker: kill -9", pause() / 4, killBroker},
 			fault{moment(39, 44), "broker: kill -9", pause() / 4, killBroker},
+			fault{moment(23, 26), "broker: SIGSTOP", 8 * time.Second, freezeBroker},
+			fault{moment(7, 12), "1C: locked", 2 * pause(), shut(onectest.Locked())},
+			fault{moment(12, 18), "1C: hangs", 2 * pause(), hang},
+			fault{moment(34, 44), "1C: restarts", pause(), restart1C},
 		)
 	}
 }
@@ -83,8 +95,15 @@ func (p *mixPlan) planFaults(dice *rand.Rand, length time.Duration) {
 func mix(ctx context.Context, b *bench) ([]*outcome, error) {
 	wrong := newMisdeeds(b.seed, []string{faultyLine},
 		onectest.Share{Part: 0.03, Action: onectest.Absent()},
+		onectest.Share{Part: 0.01, Action: onectest.ResetBefore()},
+		onectest.Share{Part: 0.01, Action: onectest.ResetWithin()},
 		onectest.Share{Part: 0.01, Action: onectest.ResetAfter()},
-		onectest.Share{Part: 0.01, Action: onectest.Hang()})
+		onectest.Share{Part: 0.01, Action: onectest.Hang()},
+		onectest.Share{Part: 0.01, Action: onectest.Page()},
+		onectest.Share{Part: 0.01, Action: onectest.Garbage()},
+		onectest.Share{Part: 0.01, Action: onectest.Status(200, cutAnswer)},
+		onectest.Share{Part: 0.01, Action: onectest.Status(200, misencoded)},
+		onectest.Share{Part: 0.005, Action: onectest.Heavy("Деление на 0", 3<<20)})
 	r, err := b.newRoom(ctx, "mix", 2, sessions, onectest.Options{Latency: latency, Behaviour: wrong.decide})
 	if err != nil {
 		return nil, err
@@ -159,7 +178,51 @@ func killAdapter(ctx context.Context, r *room, f fault) error {
 	return p.start()
 }
 
+// freezeBroker lets phones wait and go; broker and ingest are one process.
+func freezeBroker(ctx context.Context, r *room, f fault) error {
+	r.broker.Lock()
+	defer r.broker.Unlock()
+	r.did(f.what, "%s for %s", f.what, f.back)
+	if err := r.ingest.freeze(); err != nil {
+		return err
+	}
+	sleep(ctx, f.back)
+	r.note("SIGCONT of the broker")
+	return r.ingest.thaw()
+}
+
+func shut(how onectest.Action) func(context.Context, *room, fault) error {
+	return func(ctx context.Context, r *room, f fault) error {
+		r.did(f.what, "%s for %d ms", f.what, f.back.Milliseconds())
+		r.onec.onec.Shut(how)
+		sleep(ctx, f.back)
+		r.onec.onec.Shut(onectest.OK())
+		return nil
+	}
+}
+
+// hang is a 1C that answers nobody, not even who asks for the WSDL.
+func hang(ctx context.Context, r *room, f fault) error {
+	r.did(f.what, "%s for %d ms", f.what, f.back.Milliseconds())
+	r.onec.deaf.Store(true)
+	r.onec.onec.Behave(onectest.Always(onectest.Hang()))
+	sleep(ctx, f.back)
+	r.onec.deaf.Store(false)
+	r.onec.onec.Behave(r.onec.usual)
+	return nil
+}
+
+// restart1C breaks all connections in the middle of whatever they were about, and refuses new ones for a while.
+func restart1C(ctx context.Context, r *room, f fault) error {
+	r.did(f.what, "%s, back after %d ms", f.what, f.back.Milliseconds())
+	r.onec.close()
+	sleep(ctx, f.back)
+	return r.onec.open()
+}
+
 func stopBroker(ctx context.Context, r *room, f fault) error {
+	r.broker.Lock()
+	defer r.broker.Unlock()
 	begin := time.Now()
 	if err := r.ingest.stop(stopLimit); err != nil {
 		return err
@@ -168,6 +231,8 @@ func stopBroker(ctx context.Context, r *room, f fault) error {
 }
 
 func killBroker(ctx context.Context, r *room, f fault) error {
+	r.broker.Lock()
+	defer r.broker.Unlock()
 	begin := time.Now()
 	r.ingest.kill()
 	return r.brokerBack(ctx, f, begin)

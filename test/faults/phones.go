@@ -55,12 +55,15 @@ func planLine(dice *rand.Rand, line string, hits int, from, to time.Duration) (p
 
 var article = map[string]string{"incoming": "1", "answered": "2", "outgoing": "3", "ended": "4"}
 
+// dialects are those whose URLs may be written alike.
+var dialects = []string{"yealink", "fanvil", "dlink", "grandstream", "snom", "htek", "akuvox", "flyingvoice", "phone"}
+
 // path says the event in the article's form, in a vendor's, or in the neutral one.
 func path(dice *rand.Rand, marker, line, event string) string {
 	if n := article[event]; n != "" && dice.IntN(3) == 0 {
 		return "/checkphone.php?" + url.Values{"event": {n}, "p1": {marker}, "p2": {line}}.Encode()
 	}
-	dialect := []string{"yealink", "phone"}[dice.IntN(2)]
+	dialect := dialects[dice.IntN(len(dialects))]
 	return "/" + dialect + "/" + event + "?" + url.Values{"remote": {marker}, "line": {line}}.Encode()
 }
 

@@ -30,6 +30,11 @@ type room struct {
 	creds    string
 	begin    time.Time
 
+	dress  func(*program) // what a scenario changes about a program before it starts; nil: nothing
+	record record         // nil: the streams are read once it is over
+
+	broker sync.Mutex // one fault of it at a time
+
 	mu   sync.Mutex
 	done []applied
 }
@@ -74,6 +79,9 @@ func (r *room) hireAdapters(b *bench, n, sessions int) error {
 		p, err := b.program(r.name, fmt.Sprintf("adapter-%d", i+1), "onec-adapter", args...)
 		if err != nil {
 			return err
+		}
+		if r.dress != nil {
+			r.dress(p)
 		}
 		if err := p.start(); err != nil {
 			return err
@@ -120,16 +128,19 @@ func (r *room) finish(ctx context.Context, limit time.Duration, rules check.Rule
 		return nil, err
 	}
 	defer s.close()
+	if r.record == nil {
+		r.record = s
+	}
 	o := &outcome{room: r, rules: rules}
-	if o.missing, err = s.untilEnded(ctx, limit); err != nil {
+	if o.missing, err = r.record.untilEnded(ctx, limit); err != nil {
 		return nil, err
 	}
 	o.ended = time.Since(r.begin)
 	h := &o.history
-	if h.Events, err = s.events(ctx); err != nil {
+	if h.Events, err = r.record.events(ctx); err != nil {
 		return nil, err
 	}
-	if h.Endings, err = s.endings(ctx); err != nil {
+	if h.Endings, err = r.record.endings(ctx); err != nil {
 		return nil, err
 	}
 	o.stopAll()

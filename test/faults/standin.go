@@ -25,12 +25,14 @@ type standIn struct {
 	http *http.Server
 	deaf atomic.Bool // ?wsdl is not answered either
 
+	usual func(*onectest.Call) onectest.Action // what it does when nothing is wrong with all of it
+
 	mu   sync.Mutex
 	last map[string]time.Time // of the last call of each adapter
 }
 
 func newStandIn(o onectest.Options) *standIn {
-	return &standIn{onec: onectest.New(o), last: map[string]time.Time{}}
+	return &standIn{onec: onectest.New(o), usual: o.Behaviour, last: map[string]time.Time{}}
 }
 
 // open listens; on the old address if there was one.
@@ -105,10 +107,12 @@ func deed(c onectest.Call) check.Deed {
 	switch c.Action.Kind {
 	case onectest.KindFault:
 		return check.Refused
-	case onectest.KindAbsent:
+	case onectest.KindAbsent, onectest.KindLocked, onectest.KindPage:
 		return check.Unavailable
-	case onectest.KindResetAfter:
+	case onectest.KindResetAfter, onectest.KindResetWithin:
 		return check.Reset
+	case onectest.KindResetBefore, onectest.KindGarbage, onectest.KindStatus, onectest.KindHeavy:
+		return check.Garbled
 	case onectest.KindHang:
 		return check.Hung
 	}

@@ -6,12 +6,16 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Kind tells the actions apart.
@@ -33,6 +37,7 @@ const (
 	KindHang                     // no answer until released or the client goes; then the operation runs
 	KindResetBefore              // the connection breaks, and the operation does not run
 	KindResetAfter               // the operation runs, and the connection breaks
+	KindResetWithin              // the operation runs, and the connection breaks in the middle of the answer
 	KindStatus                   // any status with any body
 	KindHeavy                    // 500 and exception JSON with megabytes of creationStack
 	KindBroken                   // 500 and an HTML page of the platform, with the action's text
@@ -41,7 +46,7 @@ const (
 // works reports whether the operation runs.
 func (k Kind) works() bool {
 	switch k {
-	case KindOK, KindHang, KindResetAfter, KindGateway:
+	case KindOK, KindHang, KindResetAfter, KindResetWithin, KindGateway:
 		return true
 	}
 	return false
@@ -85,7 +90,7 @@ func (a Action) String() string {
 		return "200, a web page"
 	case KindGarbage:
 		return "200, garbage"
-	case KindResetBefore, KindResetAfter:
+	case KindResetBefore, KindResetAfter, KindResetWithin:
 		return "the connection is broken"
 	}
 	status := map[Kind]int{KindAbsent: 503, KindGateway: 502, KindForbidden: 403, KindStatus: a.Status}[a.Kind]
@@ -157,6 +162,12 @@ func ResetBefore() Action { return Action{Kind: KindResetBefore} }
 // ResetAfter breaks the connection after the work.
 func ResetAfter() Action { return Action{Kind: KindResetAfter} }
 
+// ResetWithin breaks the connection after the work and half of the answer.
+func ResetWithin() Action { return Action{Kind: KindResetWithin, Text: "OK"} }
+
+// Garbage is 200 and bytes that are nothing.
+func Garbage() Action { return Action{Kind: KindGarbage} }
+
 // Always does the same with every call.
 func Always(a Action) func(*Call) Action { return func(*Call) Action { return a } }
 
@@ -220,6 +231,10 @@ func (s *Server) reply(w http.ResponseWriter, a Action, c Call) {
 	switch a.Kind {
 	case KindOK, KindHang:
 		s.respond(w, c, a)
+	case KindResetWithin:
+		half := httptest.NewRecorder()
+		s.respond(half, c, a)
+		breakWithin(w, half)
 	case KindFault:
 		fault(w, c.SOAP12, "Server", a.Text)
 	default:
@@ -346,6 +361,18 @@ func reset(w http.ResponseWriter) {
 		tcp.SetLinger(0) //nolint:errcheck // it is closed anyway
 	}
 	conn.Close()
+}
+
+// breakWithin sends the head of an answer and half of its body, and resets the connection. The pause lets the half out: what
+// is not sent yet goes with the reset.
+func breakWithin(w http.ResponseWriter, whole *httptest.ResponseRecorder) {
+	maps.Copy(w.Header(), whole.Header())
+	w.Header().Set("Content-Length", strconv.Itoa(whole.Body.Len()))
+	w.WriteHeader(whole.Code)
+	_, _ = w.Write(whole.Body.Bytes()[:whole.Body.Len()/2])
+	_ = http.NewResponseController(w).Flush()
+	time.Sleep(10 * time.Millisecond)
+	reset(w)
 }
 
 func escape(s string) string {

@@ -46,7 +46,7 @@ type Ending struct {
 // Deed is what 1C did with a call.
 type Deed string
 
-// The deeds. Hung and Cut leave the caller in doubt; after the others it knows whether the operation ran.
+// The deeds. Reset, Hung, Cut and Garbled leave the caller in doubt; after the others it knows whether the operation ran.
 const (
 	Answered    Deed = "answered"        // worked, and said so
 	Refused     Deed = "fault"           // not worked: the service refused the event
@@ -54,6 +54,7 @@ const (
 	Reset       Deed = "reset after"     // worked, and the connection broke before the answer
 	Hung        Deed = "hang"            // no answer until the caller went
 	Cut         Deed = "caller was gone" // the caller went before the answer
+	Garbled     Deed = "garbage"         // not worked: an answer that nobody can read, or none
 )
 
 // doubtful reports whether the operation may have run for all that anybody knows.
@@ -87,6 +88,9 @@ type Rules struct {
 	Faulty   []string // lines that 1C always refuses
 	NoDead   bool     // nothing may be given up in this run
 	AllOK    bool     // every hit must have its 200
+
+	// StepsBack is how often the clock was set back that gives events their time: as often the times of a line may fall.
+	StepsBack int
 }
 
 // History is everything that happened.
@@ -225,10 +229,15 @@ func (c *checker) door() {
 			}
 		}
 	}
-	before := map[string]*Event{}
+	before, falls := map[string]*Event{}, map[string]int{}
 	for i := range c.Events {
 		e := &c.Events[i]
 		if b := before[e.Line]; b != nil && e.Accepted.Before(b.Accepted) {
+			if falls[e.Line]++; falls[e.Line] <= c.rules.StepsBack {
+				c.allowed("door", "line %s: %s has an earlier time than %s, which stands before it: the clock was set back", e.Line, e, b)
+				before[e.Line] = e
+				continue
+			}
 			c.broken("door", "line %s: %s was accepted before %s, and stands behind it", e.Line, e, b)
 		}
 		before[e.Line] = e
@@ -303,7 +312,7 @@ func (c *checker) letter(e *Event, end *Ending, before string) {
 func (c *checker) dead(e *Event, end *Ending, calls []*Call) {
 	failed := 0
 	for _, call := range calls {
-		if call.Deed == Refused || call.Deed.doubtful() {
+		if call.Deed == Refused || call.Deed == Garbled || call.Deed.doubtful() {
 			failed++
 		}
 	}

@@ -91,6 +91,14 @@ func TestWhatIsPlantedIsFound(t *testing.T) {
 		"a dead letter after one failure":  {func(h *History) { h.Calls[planted].Deed = Hung; h.Endings[planted].Kind = "dead" }, []string{"dead"}},
 		"a dead letter after two 503":      {func(h *History) { dieAfter(h, planted, Unavailable) }, []string{"dead"}},
 		"a dead letter after a 200":        {func(h *History) { h.Endings[planted].Kind = "dead" }, []string{"dead"}},
+		"a dead letter after one garbage":  {func(h *History) { h.Calls[planted].Deed = Garbled; h.Endings[planted].Kind = "dead" }, []string{"dead"}},
+		"a delivery of which 1C said junk": {func(h *History) { h.Calls[planted].Deed = Garbled }, []string{"never delivered"}},
+		"a garbage and a 503, and dead":    {func(h *History) { dieAfter(h, planted, Garbled); h.Calls[planted].Deed = Unavailable }, []string{"dead"}},
+		"a skipped event, garbled by 1C": {func(h *History) {
+			retype(h, planted, "held")
+			h.Endings[planted].Kind = "skipped"
+			h.Calls[planted].Deed = Garbled
+		}, []string{"skipped"}},
 		"a ring after its answer, by name": {func(h *History) { h.Hits[planted].Type = "incoming" }, []string{"changed"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -128,6 +136,12 @@ func TestWhatThePromisesAllowIsListedAndBreaksNothing(t *testing.T) {
 			h.Calls[len(h.Calls)-1].Process = "a1.1"
 			h.Troubles = []Trouble{{"a1.1", true, at(1020), at(1230)}}
 		}, []string{"at once", "order", "repeat"}},
+		"a dead letter after two garbled answers": {func(h *History) { dieAfter(h, planted, Garbled) }, []string{"dead"}},
+		"a garbled answer before the right one": {func(h *History) {
+			h.Calls[planted].Deed = Garbled
+			callTwice(h, planted, Answered, 22)
+			h.Endings[planted].Attempts = 2
+		}, nil},
 		"a second end that was told": {func(h *History) { retype(h, planted, "missed") }, []string{"not skipped"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -159,6 +173,18 @@ func TestAFrostExcusesOneCallOfEachLaneOnly(t *testing.T) {
 	}
 	if got.OutOfOrder != 2 {
 		t.Errorf("out of order: %d, want 2", got.OutOfOrder)
+	}
+}
+
+func TestTheTimesOfALineFallAsOftenAsTheClockWasSetBack(t *testing.T) {
+	h, set := clean(), rules
+	h.Events[planted+4].Accepted = at(1)
+	h.Events[planted+8].Accepted = at(0)
+	for steps, want := range [][]string{{"door"}, {"door"}, nil} {
+		set.StepsBack = steps
+		if diff := cmp.Diff(want, rulesOf(Check(h, set).Broken)); diff != "" {
+			t.Errorf("broken, set back %d times (-want +got):\n%s", steps, diff)
+		}
 	}
 }
 

@@ -1,0 +1,81 @@
+package stream_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/callbus/callbus/internal/natstest"
+	"github.com/callbus/callbus/internal/stream"
+)
+
+func impatient(t *testing.T, nc *nats.Conn) *stream.Target {
+	t.Helper()
+	target, _, err := stream.OpenTarget(ctx(t), nc, stream.TargetOptions{Name: "main", Sessions: 1, AckWait: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return target
+}
+
+// setBack makes the broker hold a message for an hour, as it does with one that was to rest for a second when its clock is set
+// back by an hour.
+func setBack(t *testing.T, nc *nats.Conn, target *stream.Target, m *stream.Message) {
+	t.Helper()
+	info, err := target.Consumer(ctx(t), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest := fmt.Sprintf("$JS.ACK.%s.%s.1.%d.%d.0.0", stream.Calls, info.Name, m.Sequence(), info.Delivered.Consumer)
+	if _, err := nc.Request(rest, fmt.Appendf(nil, `-NAK {"delay": %d}`, time.Hour), 30*time.Second); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAClockOfTheBrokerThatIsSetBackStopsNoLane(t *testing.T) {
+	server := natstest.Start(t)
+	nc := server.Declared()
+	publish(t, publisher(t, nc), "101", 2)
+	target := impatient(t, nc)
+	l := lane(t, target, 0)
+	first := next(t, l)
+	setBack(t, nc, target, first)
+	if again := next(t, l); again.Sequence() != first.Sequence() || again.Deliveries() != 2 {
+		t.Errorf("delivery %d of message %d came, want delivery 2 of message %d", again.Deliveries(), again.Sequence(), first.Sequence())
+	}
+}
+
+func TestAClockThatIsSetBackWhileAnAdapterDiesStopsNoLane(t *testing.T) {
+	server := natstest.Start(t)
+	nc := server.Declared()
+	publish(t, publisher(t, nc), "101", 1)
+	target := impatient(t, nc)
+	dying := lane(t, target, 0)
+	inHand := next(t, dying)
+	setBack(t, nc, target, inHand)
+	if err := dying.Close(ctx(t)); err != nil {
+		t.Fatal(err)
+	}
+	if got := next(t, lane(t, impatient(t, server.Connect()), 0)); got.Sequence() != inHand.Sequence() {
+		t.Errorf("message %d came, want %d", got.Sequence(), inHand.Sequence())
+	}
+}
+
+// A call may last for minutes, and whoever makes it does not pull meanwhile, so that the broker gives the lane to the next one
+// who does.
+func TestALongCallOfAnotherAdapterIsLeftAlone(t *testing.T) {
+	server := natstest.Start(t)
+	nc := server.Declared()
+	publish(t, publisher(t, nc), "101", 1)
+	caller := lane(t, impatient(t, nc), 0)
+	inHand := next(t, caller)
+	held, drop := inHand.Hold(ctx(t))
+	defer drop()
+	caller.Pause() // it is busy calling
+	nothingFor(t, lane(t, impatient(t, server.Connect()), 0), 8*time.Second)
+	if held.Err() != nil {
+		t.Error("the message was taken from whoever held it")
+	}
+}
