@@ -3,10 +3,12 @@ package broker
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/nats-io/nkeys"
+
+	"github.com/callbus/callbus/internal/config"
 )
 
 // CredsFile is the name of the key file in the data folder, mode 0600. It holds an nkey seed: the server keeps only
@@ -40,22 +42,15 @@ func newKey(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	text := fmt.Appendf(nil, "-----BEGIN USER NKEY SEED-----\n%s\n------END USER NKEY SEED------\n", seed)
-	return text, writeWhole(path, text)
+	text := fmt.Sprintf("-----BEGIN USER NKEY SEED-----\n%s\n------END USER NKEY SEED------\n", seed)
+	return []byte(text), create(path, text, 0o600)
 }
 
-// writeWhole leaves the file whole or not there: half a key after a power cut would lock everybody out.
-func writeWhole(path string, text []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), CredsFile+".*") // mode 0600
+// create leaves the file whole or not there, and touches none that is: half a key after a power cut would lock everybody out.
+func create(path, text string, mode fs.FileMode) error {
+	draft, err := config.File{Path: path, Text: text, Mode: mode}.Draft()
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(text)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		err = errors.Join(err, os.Remove(f.Name()))
-	}
-	return err
+	return draft.Create()
 }

@@ -9,20 +9,21 @@ import (
 	"strings"
 
 	"github.com/nats-io/nkeys"
+
+	"github.com/callbus/callbus/internal/config"
 )
 
 // admit writes who may come in: a file by his name, with the public half of his key first.
 func admit(dir, folder, name, text string) error {
 	folder = filepath.Join(dir, folder)
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return fmt.Errorf("admit %s: %w", name, err)
+	err := config.MakeFolder(folder, 0o755)
+	if err == nil {
+		err = create(filepath.Join(folder, name), text+"\n", 0o644)
 	}
-	f, err := os.OpenFile(filepath.Join(folder, name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if err != nil {
 		return fmt.Errorf("admit %s: %w", name, err)
 	}
-	_, err = fmt.Fprintln(f, text)
-	return errors.Join(err, f.Sync(), f.Close())
+	return nil
 }
 
 func dismiss(dir, folder, name string) error {
@@ -41,7 +42,8 @@ func admitted(dir, folder string, tell func(name, key, rest string)) error {
 	for _, f := range files {
 		text, no := os.ReadFile(filepath.Join(dir, folder, f.Name()))
 		key, rest, _ := strings.Cut(strings.TrimSpace(string(text)), " ")
-		if no == nil && nkeys.IsValidPublicUserKey(key) {
+		// One that is being written has a dot before its name.
+		if no == nil && !strings.HasPrefix(f.Name(), ".") && nkeys.IsValidPublicUserKey(key) {
 			tell(f.Name(), key, rest)
 		}
 	}

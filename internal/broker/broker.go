@@ -9,13 +9,14 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/gofrs/flock"
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/rs/zerolog"
+
+	"github.com/callbus/callbus/internal/config"
 )
 
 // Options of the embedded server.
@@ -45,7 +46,7 @@ const Name = "callbus"
 // Start opens the store in o.Dir and returns once clients can connect. Errors: ErrLocked, no room on the disk, an
 // address that is taken, a store that cannot be read.
 func Start(o Options) (*Broker, error) {
-	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+	if err := config.MakeFolder(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
 	lock, err := acquire(o.Dir)
@@ -76,6 +77,9 @@ func start(o Options, lock *flock.Flock) (*Broker, error) {
 	space, err := diskSpace(o.Dir, store)
 	if err != nil {
 		return nil, fmt.Errorf("measure the disk of %s: %w", o.Dir, err)
+	}
+	if err := dropUnfinished(store); err != nil {
+		return nil, err
 	}
 	room, err := fit(o.Room, space)
 	if err != nil {

@@ -223,3 +223,55 @@ func TestAStoreInWhichStreamsAreMadeIsHealthy(t *testing.T) {
 		}
 	}
 }
+
+// Bug, found by cutting the power: a stream whose making had been broken off made every later start end with "could not be recovered".
+func TestAStreamWhoseMakingWasBrokenOffIsMadeAnew(t *testing.T) {
+	for _, missing := range []string{"meta.sum", "meta.inf"} {
+		dir := t.TempDir()
+		b := started(t, Options{Dir: dir})
+		makeStreams(t, b, 0)
+		if err := b.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		streams := filepath.Join(dir, "nats", "jetstream", "$G", "streams")
+		for _, name := range []string{"EMPTY", "FULL"} {
+			if err := os.Remove(filepath.Join(streams, name, missing)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b = started(t, Options{Dir: dir})
+		if _, err := os.Stat(filepath.Join(streams, "EMPTY")); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("without %s: what was to become an empty stream is still there: %v", missing, err)
+		}
+		if blocks, _ := filepath.Glob(filepath.Join(streams, "FULL", "msgs", "*.blk")); len(blocks) == 0 {
+			t.Errorf("without %s: the messages of the other stream are gone", missing)
+		}
+		makeStreams(t, b, 1) // it is made anew by who needs it, and has the message that it had
+		if err := b.Health(); err != nil {
+			t.Errorf("without %s: %v", missing, err)
+		}
+	}
+}
+
+// makeStreams makes an empty stream and one with a message, in which there were some before.
+func makeStreams(t *testing.T, b *Broker, before uint64) {
+	t.Helper()
+	nc, err := nats.Connect("", nats.InProcessServer(b), serviceOption(t, b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"EMPTY", "FULL"} {
+		if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: name, Subjects: []string{name}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ack, err := js.Publish(t.Context(), "FULL", []byte("ring"))
+	if err != nil || ack.Sequence != before+1 {
+		t.Errorf("stored as %+v, %v; want %d", ack, err, before+1)
+	}
+}

@@ -355,23 +355,14 @@ func (p *provisioning) writeFiles(v *provision.Vendor, sets []set) error {
 // writeFile keeps a file with a token from the other users of the machine: it is written under another name, so that nobody
 // reads it by the mode of the one that was there.
 func writeFile(path, content string, secret bool) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := config.MakeFolder(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
 	mode := fs.FileMode(0o644)
 	if secret {
 		mode = 0o600
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // gone already where it was renamed
-	_, err = f.WriteString(content)
-	if err := errors.Join(err, f.Chmod(mode), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return config.File{Path: path, Text: content, Mode: mode}.Write()
 }
 
 // tell says what somebody should know before a phone gets this.

@@ -45,7 +45,7 @@ func WriteTokenSecrets(path string, s TokenSecrets) error {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real // the link stays one
 	}
-	if err := put(path, s.File(), os.Rename); err != nil {
+	if err := put(path, s.File(), config.Draft.Replace); err != nil {
 		return fmt.Errorf("write the secrets: %w", err)
 	}
 	return nil
@@ -53,7 +53,7 @@ func WriteTokenSecrets(path string, s TokenSecrets) error {
 
 // CreateTokenSecrets makes the file, unless it is there: then the error is os.ErrExist. Of two who make it at once one wins.
 func CreateTokenSecrets(path string, s TokenSecrets) error {
-	if err := put(path, s.File(), os.Link); err != nil {
+	if err := put(path, s.File(), config.Draft.Create); err != nil {
 		return fmt.Errorf("make the file of secrets: %w", err)
 	}
 	return nil
@@ -62,27 +62,22 @@ func CreateTokenSecrets(path string, s TokenSecrets) error {
 // NewSharedToken makes a token for all phones and a file with it, which must not be there yet.
 func NewSharedToken(path string) (string, error) {
 	token := rand.Text()
-	err := put(path, token+"\n", os.Link)
+	err := put(path, token+"\n", config.Draft.Create)
 	if errors.Is(err, os.ErrExist) {
 		return "", fmt.Errorf("%s: %w; a new token would lock out the phones that have this one", path, os.ErrExist)
 	}
 	return token, err
 }
 
-// put writes a file beside its place, and then into it: never is there half of it. It belongs to whoever owns the one that it
-// replaces, or else the service could not read what root has written; os.CreateTemp makes it readable to its owner only.
-func put(path, text string, place func(from, to string) error) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+// put writes a file in the given way. It belongs to whoever owns the one that it replaces, or else the service could not read what root
+// has written.
+func put(path, text string, place func(config.Draft) error) error {
+	if err := config.MakeFolder(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*")
+	draft, err := config.File{Path: path, Text: text, Mode: 0o600, Heir: true}.Draft()
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // gone already if it was renamed
-	_, err = f.WriteString(text)
-	if err := errors.Join(err, sameOwner(f, path), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return place(f.Name(), path)
+	return place(draft)
 }

@@ -50,7 +50,7 @@ func TestOfManyWhoMakeTheFirstSecretsOneDoes(t *testing.T) {
 	if n := made.Load(); n != 1 {
 		t.Errorf("%d made it, want 1", n)
 	}
-	if left, _ := filepath.Glob(path + ".new-*"); len(left) > 0 {
+	if left, _ := os.ReadDir(filepath.Dir(path)); len(left) != 1 {
 		t.Errorf("%v is left over", left)
 	}
 }

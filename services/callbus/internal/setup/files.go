@@ -1,15 +1,15 @@
 package setup
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+
+	"github.com/callbus/callbus/internal/config"
 )
 
 // Names of what is written.
@@ -20,71 +20,53 @@ const (
 	UnitFile     = "callbus.service"
 )
 
-// file is one to be written.
-type file struct {
-	path, text string
-	mode       fs.FileMode
-}
-
 // write puts all files in place, or none: until every one of them is on disk under another name, nothing is replaced.
-func write(files []file) (err error) {
-	var made []string
-	defer func() {
-		for _, name := range made {
-			os.Remove(name) // gone already where it was renamed
-		}
-	}()
+func write(files []config.File) error {
+	var drafts []config.Draft
 	for _, f := range files {
-		fresh, err := beside(f)
-		if fresh != "" {
-			made = append(made, fresh)
-		}
+		draft, err := beside(f)
 		if err != nil {
-			return fmt.Errorf("write %s: %w", f.path, err)
+			return fmt.Errorf("write %s: %w", f.Path, err)
 		}
+		defer draft.Discard() // gone already where it was put in place
+		drafts = append(drafts, draft)
 	}
-	for i, f := range files {
-		if err := os.Rename(made[i], f.path); err != nil {
-			return fmt.Errorf("write %s: %w", f.path, err)
+	for i, draft := range drafts {
+		if err := draft.Replace(); err != nil {
+			return fmt.Errorf("write %s: %w", files[i].Path, err)
 		}
 	}
 	return nil
 }
 
-// beside writes a file under a name of its own in the same folder, so that it can be renamed.
-func beside(f file) (name string, err error) {
-	if err := os.MkdirAll(filepath.Dir(f.path), 0o755); err != nil {
-		return "", err
+func beside(f config.File) (config.Draft, error) {
+	if err := config.MakeFolder(filepath.Dir(f.Path), 0o755); err != nil {
+		return config.Draft{}, err
 	}
-	out, err := os.CreateTemp(filepath.Dir(f.path), "."+filepath.Base(f.path)+"-*") // 0600
-	if err != nil {
-		return "", err
-	}
-	_, err = out.WriteString(f.text)
-	return out.Name(), errors.Join(err, out.Sync(), out.Chmod(f.mode), out.Close())
+	return f.Draft()
 }
 
 // there are the files that exist already.
-func there(files []file) (names []string) {
+func there(files []config.File) (names []string) {
 	for _, f := range files {
-		if _, err := os.Lstat(f.path); err == nil {
-			names = append(names, f.path)
+		if _, err := os.Lstat(f.Path); err == nil {
+			names = append(names, f.Path)
 		}
 	}
 	return names
 }
 
 // files are what the answers come to.
-func (s *Setup) files() []file {
-	files := []file{{s.path(ConfigFile), s.config(), 0o644}}
+func (s *Setup) files() []config.File {
+	files := []config.File{{Path: s.path(ConfigFile), Text: s.config(), Mode: 0o644}}
 	if s.typed {
-		files = append(files, file{s.PasswordFile, s.password.Reveal() + "\n", 0o600})
+		files = append(files, config.File{Path: s.PasswordFile, Text: s.password.Reveal() + "\n", Mode: 0o600})
 	}
 	if len(s.lines) > 0 {
-		files = append(files, file{s.path(TargetsFile), s.targets(), 0o644})
+		files = append(files, config.File{Path: s.path(TargetsFile), Text: s.targets(), Mode: 0o644})
 	}
 	if runtime.GOOS == "linux" {
-		files = append(files, file{s.path(UnitFile), Unit(s.unit()), 0o644})
+		files = append(files, config.File{Path: s.path(UnitFile), Text: Unit(s.unit()), Mode: 0o644})
 	}
 	return files
 }

@@ -370,7 +370,7 @@ func (s *Setup) write(ctx context.Context) error {
 		return err
 	}
 	for _, f := range files {
-		fmt.Fprintln(s.Out, s.Say("written: ", "записано: ")+f.path)
+		fmt.Fprintln(s.Out, s.Say("written: ", "записано: ")+f.Path)
 	}
 	return nil
 }

@@ -327,7 +327,7 @@ func TestAFileThatCannotBeWrittenLeavesTheOthersAsTheyWere(t *testing.T) {
 	if err := os.WriteFile(first, []byte("old"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	err := write([]file{{first, "new", 0o600}, {filepath.Join(first, "below"), "x", 0o600}})
+	err := write([]config.File{{Path: first, Text: "new", Mode: 0o600}, {Path: filepath.Join(first, "below"), Text: "x", Mode: 0o600}})
 	if err == nil {
 		t.Fatal("a file below a file was written")
 	}

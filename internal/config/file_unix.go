@@ -1,6 +1,6 @@
 //go:build unix
 
-package ingest
+package config
 
 import (
 	"errors"
@@ -8,6 +8,23 @@ import (
 	"os"
 	"syscall"
 )
+
+// syncFolder brings the names in a folder to disk, where that can be done: one may write to a folder that one may not read, and some
+// file systems know no fsync of folders (PostgreSQL lets both pass too, fsync_fname_ext in fd.c).
+func syncFolder(path string) error {
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrPermission) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	err = f.Sync()
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
+		err = nil
+	}
+	return errors.Join(err, f.Close())
+}
 
 // sameOwner gives f to the owner of the file at path, if there is one.
 func sameOwner(f *os.File, path string) error {
