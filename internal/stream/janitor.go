@@ -12,6 +12,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/callbus/callbus/internal/verdict"
 )
 
 const (
@@ -20,8 +22,9 @@ const (
 	highWater, lowWater = 80, 70
 )
 
-// Janitor keeps room in CALLS. The stream itself drops nothing: only what every target has ended may go, and it goes
-// from the front, when it is 30 days old or the store is 80 % full.
+// Janitor keeps room in CALLS and ONEC. CALLS itself drops nothing: only what every target has ended may go, and it goes
+// from the front, when it is 30 days old or the store is 80 % full. ONEC drops what is old; where that is not enough, the oldest
+// endings go that are neither a dead letter nor the last one of their lane, which is its cursor.
 type Janitor struct {
 	js  jetstream.JetStream
 	now func() time.Time
@@ -33,11 +36,11 @@ func NewJanitor(nc *nats.Conn) (*Janitor, error) {
 	return &Janitor{js: js, now: time.Now}, err
 }
 
-// sweepEvery is how often it is looked whether CALLS needs room.
-const sweepEvery = time.Minute
+// sweepEvery is how often it is looked whether CALLS or ONEC needs room: phones may be getting 503, and lanes stand still.
+const sweepEvery = 5 * time.Second
 
-// Run sweeps once a minute until ctx ends, and tells what came of it.
-func (j *Janitor) Run(ctx context.Context, tell func(purged uint64, err error)) {
+// Run sweeps every five seconds until ctx ends, and tells what came of it.
+func (j *Janitor) Run(ctx context.Context, tell func(events, endings uint64, err error)) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	for {
@@ -46,14 +49,72 @@ func (j *Janitor) Run(ctx context.Context, tell func(purged uint64, err error)) 
 			return
 		case <-tick.C:
 		}
-		if purged, err := j.Sweep(ctx); ctx.Err() == nil {
-			tell(purged, err)
+		if swept, err := j.Sweep(ctx); ctx.Err() == nil {
+			tell(swept.Events, swept.Endings, err)
 		}
 	}
 }
 
-// Sweep purges what may go, and returns how many events it was. Errors: NATS; nothing is purged then.
-func (j *Janitor) Sweep(ctx context.Context) (purged uint64, err error) {
+// Swept is what a sweep has purged.
+type Swept struct{ Events, Endings uint64 }
+
+// Sweep purges what may go. Errors: NATS; of CALLS nothing is purged then.
+func (j *Janitor) Sweep(ctx context.Context) (s Swept, err error) {
+	endings, failed := j.sweepEndings(ctx)
+	events, err := j.sweepCalls(ctx)
+	return Swept{events, endings}, errors.Join(failed, err)
+}
+
+// sweepEndings makes room in ONEC. Full it would stop the lanes: an ending is larger than its event, so after a long absence of 1C a
+// full CALLS did not fit into it, and 37,000 events a day filled it within the 30 days.
+func (j *Janitor) sweepEndings(ctx context.Context) (purged uint64, err error) {
+	ends, err := j.js.Stream(ctx, Endings)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return 0, nil // no adapter has worked yet
+	}
+	if err != nil {
+		return 0, fmt.Errorf("look at stream %s: %w", Endings, err)
+	}
+	before := ends.CachedInfo()
+	upTo := surplusEndings(before)
+	if upTo == 0 {
+		return 0, nil
+	}
+	for _, kind := range []verdict.Kind{verdict.Delivered, verdict.Skipped} {
+		if err := forgetEndings(ctx, ends, endingSubject(kind.String(), "*", "*"), upTo); err != nil {
+			return 0, err
+		}
+	}
+	after, err := ends.Info(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("look at stream %s: %w", Endings, err)
+	}
+	return before.State.Msgs - min(before.State.Msgs, after.State.Msgs), nil
+}
+
+// forgetEndings purges endings of a kind up to a sequence, but for the last one of each lane.
+func forgetEndings(ctx context.Context, ends jetstream.Stream, filter string, upTo uint64) error {
+	info, err := ends.Info(ctx, jetstream.WithSubjectFilter(filter))
+	if err != nil {
+		return fmt.Errorf("look at stream %s: %w", Endings, err)
+	}
+	for subject := range info.State.Subjects {
+		words := strings.Split(subject, ".")
+		last, err := lastOfLane(ctx, ends, words[2], words[3])
+		if err != nil {
+			return err
+		}
+		if last.ends == 0 {
+			continue // gone by its age meanwhile
+		}
+		if err := ends.Purge(ctx, jetstream.WithPurgeSubject(subject), jetstream.WithPurgeSequence(min(upTo+1, last.ends))); err != nil {
+			return fmt.Errorf("purge %s up to %d: %w", subject, upTo, err)
+		}
+	}
+	return nil
+}
+
+func (j *Janitor) sweepCalls(ctx context.Context) (purged uint64, err error) {
 	calls, err := j.js.Stream(ctx, Calls)
 	if err != nil {
 		return 0, fmt.Errorf("look at stream %s: %w", Calls, err)
@@ -163,6 +224,17 @@ func crowded(info *jetstream.StreamInfo) uint64 {
 	}
 	surplus := float64(used-room/100*lowWater) / float64(used)
 	return info.State.FirstSeq + uint64(surplus*float64(info.State.Msgs))
+}
+
+// surplusEndings is the last sequence that may have to go for ONEC to shrink to lowWater, 0 while it is below highWater. It is counted
+// from the end: at the front there are gaps between the dead letters.
+func surplusEndings(info *jetstream.StreamInfo) uint64 {
+	room, used := info.Config.MaxBytes, int64(info.State.Bytes)
+	if room <= 0 || used < room/100*highWater {
+		return 0
+	}
+	stay := uint64(float64(room/100*lowWater) / float64(used) * float64(info.State.Msgs))
+	return info.State.LastSeq - stay
 }
 
 // ForgetTarget frees what a target that is gone has kept from being purged: its lanes. Its endings stay, and so does

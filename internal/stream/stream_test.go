@@ -578,11 +578,11 @@ func TestTheJanitorTakesOnlyWhatEveryTargetHasEnded(t *testing.T) {
 	}
 	sweep := func() uint64 {
 		t.Helper()
-		n, err := janitor.Sweep(ctx(t))
+		swept, err := janitor.Sweep(ctx(t))
 		if err != nil {
 			t.Fatal(err)
 		}
-		return n
+		return swept.Events
 	}
 	lm, lc := lane(t, main, 0), lane(t, crm, 0)
 	for range 50 {
@@ -604,6 +604,69 @@ func TestTheJanitorTakesOnlyWhatEveryTargetHasEnded(t *testing.T) {
 	sweep()
 	if used := stored().Bytes; used > natstest.Room/100*80 {
 		t.Errorf("%d bytes used after crm is forgotten, want below 80 %% of %d", used, natstest.Room)
+	}
+}
+
+// Bug: ONEC had as much room as CALLS, an ending is larger than its event, and nothing made room in it: once it was full the lanes
+// stood still for weeks.
+func TestAFullONECIsSweptButForCursorsAndDeadLetters(t *testing.T) {
+	t.Parallel()
+	nc := natstest.Start(t).Declared()
+	p := publisher(t, nc)
+	main, quiet := target(t, nc, "main", 1), target(t, nc, "quiet", 1)
+	lm, lq := lane(t, main, 0), lane(t, quiet, 0)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ends, err := js.Stream(ctx(t), "ONEC")
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := func() uint64 {
+		info, err := ends.Info(ctx(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.State.Bytes
+	}
+	janitor, err := stream.NewJanitor(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	big := strings.Repeat("x", 100<<10)
+	for i := 0; used() < natstest.Room/100*85; i++ {
+		if _, err := p.Publish(ctx(t), call.Event{Type: call.Incoming, Line: "101", Raw: big}); err != nil {
+			t.Fatal(err)
+		}
+		v := verdict.Done()
+		if i == 2 {
+			v = verdict.Never("refused")
+		}
+		end(t, next(t, lm), v)
+		if i == 0 {
+			end(t, next(t, lq), verdict.Done())
+		}
+	}
+	swept, err := janitor.Sweep(ctx(t))
+	if err != nil || swept.Endings == 0 || used() > natstest.Room/100*75 {
+		t.Errorf("swept %+v, %v; ONEC has %d of %d bytes left, want about 70 %%", swept, err, used(), natstest.Room)
+	}
+	left := map[string]uint64{}
+	for _, filter := range []string{"onec.*.quiet.>", "onec.dead.>"} {
+		info, err := ends.Info(ctx(t), jetstream.WithSubjectFilter(filter))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for subject, n := range info.State.Subjects {
+			left[subject] = n
+		}
+	}
+	if diff := cmp.Diff(map[string]uint64{"onec.delivered.quiet.1-0": 1, "onec.dead.main.1-0": 1}, left); diff != "" {
+		t.Errorf("the cursor of a quiet lane and the dead letter (-want +got):\n%s", diff)
+	}
+	if again, err := janitor.Sweep(ctx(t)); err != nil || again.Endings != 0 {
+		t.Errorf("the next sweep: %+v, %v", again, err)
 	}
 }
 
