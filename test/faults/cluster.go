@@ -41,7 +41,7 @@ type node struct {
 // others, unplugged and restarted in order.
 func cluster(ctx context.Context, b *bench) ([]*outcome, error) {
 	if os.Getenv(insideEnv) == "" {
-		there, why := inside(ctx, b)
+		there, why := withNetwork(ctx, b)
 		if why == nil {
 			return nil, there
 		}

@@ -88,7 +88,9 @@ func (s *store) left(ctx context.Context) (int, error) {
 	}
 	lanes := calls.ListConsumers(ctx)
 	for c := range lanes.Info() {
-		left += int(c.NumPending) + c.NumAckPending
+		if strings.HasPrefix(c.Name, "onec-") { // not a tap's
+			left += int(c.NumPending) + c.NumAckPending
+		}
 	}
 	return left, lanes.Err()
 }
@@ -128,7 +130,7 @@ func addEnding(endings []check.Ending, m *jetstream.RawStreamMsg) ([]check.Endin
 		return endings, err
 	}
 	return append(endings, check.Ending{
-		Stored: m.Sequence, At: m.Time, Event: e.GetSequence(), Target: e.GetTarget(), Lane: e.GetLane(), Kind: e.GetKind(),
+		Stored: m.Sequence, At: m.Time, Event: e.GetSequence(), EventID: e.GetEvent().GetId(), Target: e.GetTarget(), Lane: e.GetLane(), Kind: e.GetKind(),
 		Attempts: int(e.GetAttempts()), Unsure: e.GetUnsure(), Reason: e.GetReason(),
 	}), nil
 }
@@ -146,10 +148,16 @@ func (s *store) each(ctx context.Context, name string, tell func(*jetstream.RawS
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	st, err := s.js.Stream(ctx, name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil // nor is a stream that is gone
+	}
 	if err != nil {
 		return fmt.Errorf("read %s: %w", name, err)
 	}
 	state := st.CachedInfo().State
+	if state.Msgs == 0 {
+		return nil
+	}
 	for sequence := state.FirstSeq; sequence <= state.LastSeq; sequence++ {
 		m, err := st.GetMsg(ctx, sequence)
 		if errors.Is(err, jetstream.ErrMsgNotFound) {

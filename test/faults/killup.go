@@ -25,19 +25,13 @@ func killUp(ctx context.Context, b *bench) ([]*outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	data := filepath.Join(b.dir, r.name, "data")
-	r.creds = filepath.Join(data, "nats.creds")
-	p, err := b.program(r.name, "office", "callbus", "up", "--data", data, "--http", r.phones.addr, "--admin", "", "--nats-listen", r.nats,
-		"--sessions", strconv.Itoa(sessions), "--onec-timeout", callTimeout.String(), "--onec-url", r.onec.url())
+	p, err := b.officeIn(r, filepath.Join(b.dir, r.name, "data"))
 	if err != nil {
 		return nil, err
 	}
-	// The one process is broker and adapter.
-	r.ingest = p
-	if err := r.startIngest(ctx); err != nil {
+	if err := r.openOffice(ctx, p); err != nil {
 		return nil, err
 	}
-	r.ingest, r.adapters, r.begin = nil, []*program{p}, time.Now()
 	if err := r.killInTheMiddle(ctx, b, p); err != nil {
 		return nil, err
 	}
@@ -46,6 +40,23 @@ func killUp(ctx context.Context, b *bench) ([]*outcome, error) {
 		return nil, err
 	}
 	return []*outcome{o}, nil
+}
+
+// officeIn makes the office edition, with its data in a folder; it is not started yet.
+func (b *bench) officeIn(r *room, data string, more ...string) (*program, error) {
+	r.creds = filepath.Join(data, "nats.creds")
+	return b.program(r.name, "office", "callbus", append([]string{"up", "--data", data, "--http", r.phones.addr, "--admin", "", "--nats-listen", r.nats,
+		"--sessions", strconv.Itoa(sessions), "--onec-timeout", callTimeout.String(), "--onec-url", r.onec.url()}, more...)...)
+}
+
+// openOffice starts it. The one process is broker and adapter.
+func (r *room) openOffice(ctx context.Context, p *program) error {
+	r.ingest = p
+	if err := r.startIngest(ctx); err != nil {
+		return err
+	}
+	r.ingest, r.adapters, r.begin = nil, []*program{p}, time.Now()
+	return nil
 }
 
 func (r *room) killInTheMiddle(ctx context.Context, b *bench, p *program) error {

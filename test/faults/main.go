@@ -38,6 +38,9 @@ var scenarios = []scenario{
 	{"lanes", 30, lanes, "2, 4 and 3 lanes under load, adapters and the command killed in the middle"},
 	{"adapters", 60, rolling, "three adapters of one target, stopped and started in turn: the gaps of the lanes"},
 	{"clock", 40, clock, "the clocks of broker, ingest and adapters step by seconds, an hour, a day and a month, both ways"},
+	{"power", 15, power, "power cuts of the machine with the store"},
+	{"unsynced", 8, unsynced, "the same with a broker that does not fsync: what it loses must be found"},
+	{"disk", 15, disk, "a disk full to the last byte; CALLS and ONEC full to their limits"},
 	{"cluster", 60, cluster, "three NATS servers, one at a time killed, frozen, cut off, unplugged, restarted"},
 	{"branch", 30, branch, "a branch and its hub, killed, frozen, and the cable between them cut, both ways and one way"},
 }

@@ -10,22 +10,27 @@ import (
 	"syscall"
 )
 
-// insideEnv is set in the process that has a network of its own; its value is the folder with what has been built.
+// insideEnv is set in the process that has namespaces of its own; its value is the folder with what has been built.
 const insideEnv = "CALLBUS_FAULTS_INSIDE"
 
-// inside runs this program again with a network of its own, in which it may lay and cut cables as it likes; the network goes
-// with the process. Where the system does not let it, the second result says why.
-func inside(ctx context.Context, b *bench) (there elsewhere, why error) {
+// withNetwork runs this program again with a network of its own, in which it may lay and cut cables as it likes. Where the system
+// does not let it, the second result says why.
+func withNetwork(ctx context.Context, b *bench) (there elsewhere, why error) {
 	if err := mayHaveNetwork(ctx); err != nil {
 		return there, err
 	}
+	return inside(ctx, b, ownNetwork())
+}
+
+// inside runs this program again with namespaces of its own, which go with the process, whatever becomes of it.
+func inside(ctx context.Context, b *bench, own *syscall.SysProcAttr) (there elsewhere, why error) {
 	self, err := os.Executable()
 	if err != nil {
 		return there, err
 	}
 	cmd := exec.CommandContext(ctx, self, "-scenario", b.scenario.name, "-seed", fmt.Sprint(b.seed), "-seconds", fmt.Sprint(b.seconds))
 	cmd.Env = append(os.Environ(), insideEnv+"="+b.dir)
-	cmd.SysProcAttr = ownNetwork()
+	cmd.SysProcAttr = own
 	cmd.SysProcAttr.Pdeathsig = syscall.SIGTERM
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	there.said, there.err = cmd.CombinedOutput()

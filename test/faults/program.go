@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -77,20 +78,32 @@ func (p *program) watch(cmd *exec.Cmd, done chan struct{}) {
 // process names the run. The lock is the caller's.
 func (p *program) process() string { return fmt.Sprintf("%s.%d", p.name, p.run) }
 
+// ended is closed when the run has ended, in whatever way.
+func (p *program) ended() chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.done
+}
+
 // kill ends the run with SIGKILL and returns when it is gone. A kill of what does not run is nothing.
 func (p *program) kill() {
+	if done := p.strike(); done != nil {
+		<-done
+	}
+}
+
+// strike is kill without the waiting: nothing of the run is done any more but what the kernel has in hand. It is nil where nothing runs.
+func (p *program) strike() (done chan struct{}) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.cmd == nil || p.ending {
-		p.mu.Unlock()
-		return
+		return nil
 	}
 	p.ending = true
 	now := time.Now()
 	_ = p.cmd.Process.Kill() // it may have ended by itself: that is in deaths
 	p.troubles = append(p.troubles, check.Trouble{Process: p.process(), From: now, To: now})
-	done := p.done
-	p.mu.Unlock()
-	<-done
+	return p.done
 }
 
 // stop ends the run with SIGTERM, and says where it took too long or ended badly.
@@ -154,15 +167,15 @@ func (p *program) died() []string {
 	return died
 }
 
-// logged counts the lines of the log that hold a text.
-func (p *program) logged(text string) int {
+// logged counts the lines of the log that hold all of some texts.
+func (p *program) logged(texts ...string) int {
 	said, err := os.ReadFile(p.log)
 	if errors.Is(err, os.ErrNotExist) {
 		return 0
 	}
 	n := 0
 	for line := range strings.Lines(string(said)) {
-		if strings.Contains(line, text) {
+		if !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(line, text) }) {
 			n++
 		}
 	}

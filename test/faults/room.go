@@ -26,7 +26,8 @@ type room struct {
 	adapters []*program
 	onec     *standIn
 	phones   *phones
-	nats     string // address; of a cluster all of them, with commas
+	reader   *reader // nil: none
+	nats     string  // address; of a cluster all of them, with commas
 	creds    string
 	begin    time.Time
 
@@ -142,6 +143,12 @@ func (r *room) finish(ctx context.Context, limit time.Duration, rules check.Rule
 	}
 	if h.Endings, err = r.record.endings(ctx); err != nil {
 		return nil, err
+	}
+	if r.reader != nil {
+		var missing int
+		if h.Heard, missing = r.reader.untilAll(ctx, h.Events, startLimit); missing > 0 {
+			o.deaths = append(o.deaths, fmt.Sprintf("the tap was not given %d events", missing))
+		}
 	}
 	o.stopAll()
 	h.Hits, h.Calls = r.phones.hits, r.onec.calls()

@@ -57,7 +57,12 @@ func (s *standIn) open() error {
 func (s *standIn) close() { _ = s.http.Close() }
 
 // url is what an adapter is told; {run} becomes its name.
-func (s *standIn) url() string { return "http://" + s.addr + "/{run}" + onectest.DefaultPath }
+func (s *standIn) url() string { return s.called("{run}") }
+
+// called is the address for somebody with a name.
+func (s *standIn) called(name string) string {
+	return "http://" + s.addr + "/" + name + onectest.DefaultPath
+}
 
 var mark = regexp.MustCompile(`<!--caller (\S+)-->$`)
 

@@ -35,12 +35,19 @@ type Ending struct {
 	Stored   uint64 // its own sequence
 	At       time.Time
 	Event    uint64 // sequence in CALLS
+	EventID  string // of the event that it holds
 	Target   string
 	Lane     string
 	Kind     string // "delivered", "dead", "skipped"
 	Attempts int
 	Unsure   bool
 	Reason   string
+}
+
+// Heard is an event as a reader was given it while the run went on.
+type Heard struct {
+	Sequence uint64 // 0: the live copy, which has none
+	ID       string
 }
 
 // Deed is what 1C did with a call.
@@ -98,6 +105,7 @@ type History struct {
 	Hits     []Hit
 	Events   []Event // in the order of their sequences
 	Endings  []Ending
+	Heard    []Heard
 	Calls    []Call
 	Troubles []Trouble
 }
@@ -127,6 +135,7 @@ func Check(h History, r Rules) Report {
 	c.phonesAndStore()
 	c.door()
 	c.endings()
+	c.heard()
 	c.letters()
 	c.order()
 	c.repeats()
@@ -267,6 +276,25 @@ func (c *checker) endings() {
 			c.broken("ending order", "lane %s: %s stands behind %s", e.Lane, e, last)
 		}
 		cursor[e.Lane] = e
+	}
+}
+
+// heard: what a reader was given, or an ending has named, is still there and under its old number: a power cut takes nothing back that
+// somebody knows of, and gives its number to nothing else.
+func (c *checker) heard() {
+	there, ids := map[uint64]string{}, map[string]bool{}
+	for _, e := range c.Events {
+		there[e.Sequence], ids[e.ID] = e.ID, true
+	}
+	for _, h := range c.Heard {
+		if !ids[h.ID] || h.Sequence != 0 && there[h.Sequence] != h.ID {
+			c.broken("taken back", "a reader was given %s as event %d, where CALLS has %q", h.ID, h.Sequence, there[h.Sequence])
+		}
+	}
+	for i := range c.Endings {
+		if e := &c.Endings[i]; there[e.Event] != "" && there[e.Event] != e.EventID {
+			c.broken("taken back", "%s was written of %s, and CALLS has %s there", e, e.EventID, there[e.Event])
+		}
 	}
 }
 

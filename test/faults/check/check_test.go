@@ -28,7 +28,7 @@ func clean() History {
 		h.Events = append(h.Events, Event{sequence, fmt.Sprint("id", i), marker, line, eventType, at(when + 5)})
 		h.Calls = append(h.Calls, Call{marker, line, "a1.1", at(when + 30), at(when + 50), Answered})
 		h.Endings = append(h.Endings, Ending{
-			Stored: sequence, At: at(when + 55), Event: sequence, Target: "main", Lane: "1-" + line, Kind: "delivered", Attempts: 1,
+			Stored: sequence, At: at(when + 55), Event: sequence, EventID: fmt.Sprint("id", i), Target: "main", Lane: "1-" + line, Kind: "delivered", Attempts: 1,
 		})
 	}
 	return h
@@ -99,6 +99,11 @@ func TestWhatIsPlantedIsFound(t *testing.T) {
 			h.Endings[planted].Kind = "skipped"
 			h.Calls[planted].Deed = Garbled
 		}, []string{"skipped"}},
+		"an event that a reader knows": {func(h *History) {
+			h.Heard = []Heard{{planted + 1, fmt.Sprint("id", planted)}, {0, "id7"}, {planted + 2, "id7"}}
+		}, []string{"taken back"}},
+		"a live copy of nothing":           {func(h *History) { h.Heard = []Heard{{0, "id4711"}} }, []string{"taken back"}},
+		"a number given anew":              {func(h *History) { h.Events[planted].ID = "another" }, []string{"taken back"}},
 		"a ring after its answer, by name": {func(h *History) { h.Hits[planted].Type = "incoming" }, []string{"changed"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -221,12 +226,14 @@ func swapEvents(h *History, a, b int) {
 	x, y := &h.Events[a], &h.Events[b]
 	x.Sequence, y.Sequence = y.Sequence, x.Sequence
 	x.Accepted, y.Accepted = y.Accepted, x.Accepted
+	h.Endings[a].EventID, h.Endings[b].EventID = y.ID, x.ID
 	// 1C follows the store, so that only the door is at fault.
 	swapCalls(h, a, b)
 }
 
 func swapEndings(h *History, a, b int) {
-	h.Endings[a].Event, h.Endings[b].Event = h.Endings[b].Event, h.Endings[a].Event
+	x, y := &h.Endings[a], &h.Endings[b]
+	x.Event, y.Event, x.EventID, y.EventID = y.Event, x.Event, y.EventID, x.EventID
 	h.Endings[a].At, h.Endings[b].At = at(9000), at(9000)
 }
 
@@ -242,7 +249,7 @@ func again(h *History, n int, kind string) Ending {
 
 func stray(h *History, event uint64, target string) Ending {
 	e := again(h, planted, "delivered")
-	e.Event, e.Target, e.Lane = event, target, "1-9"
+	e.Event, e.EventID, e.Target, e.Lane = event, fmt.Sprint("id", event-1), target, "1-9"
 	return e
 }
 
