@@ -150,7 +150,9 @@ func (h *house) end(ctx context.Context, b *bench) (*outcome, error) {
 	}
 	o.note("files written by commands: %d, beside the phones", h.clerk.done)
 	o.deaths = append(o.deaths, h.clerk.broken...)
-	h.reader.close()
+	if h.reader != nil {
+		h.reader.close()
+	}
 	return o, nil
 }
 
@@ -210,7 +212,9 @@ func (h *house) firstStart(ctx context.Context, b *bench, dice *rand.Rand) error
 	} else {
 		h.ingest, h.adapters = nil, []*program{h.broker}
 	}
-	h.reader, err = newReader(ctx, b, h.room, filepath.Join(h.store.dir, "data"))
+	if h.forgetful == "" { // else it would miss what is lost, as everybody does
+		h.reader, err = newReader(ctx, b, h.room, filepath.Join(h.store.dir, "data"))
+	}
 	return err
 }
 
