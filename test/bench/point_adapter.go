@@ -132,7 +132,7 @@ func (b *bench) compareAdapter(ctx context.Context, doors []door, n, sessions in
 		return nil, err
 	}
 	bare := float64(len(envelopes)) / took.Seconds()
-	row := []string{fmt.Sprintf("%d sessions", sessions), grouped(rates[0]), "-", grouped(bare), ratio(rates[0], bare), "-"}
+	row := []string{fmt.Sprintf("sessions: %d", sessions), grouped(rates[0]), "-", grouped(bare), ratio(rates[0], bare), "-"}
 	if len(rates) > 1 {
 		row[2], row[5] = grouped(rates[1]), ratio(rates[1], bare)
 	}
@@ -248,18 +248,22 @@ func (b *bench) slowOnec(ctx context.Context, d door, n int) (t block, err error
 
 // steps does what an adapter does with each event, step by step with the stream's own lanes, and leaves steps out to see what they cost.
 func (b *bench) steps(ctx context.Context, doors []door, n int) (t block, err error) {
-	t = block{head: []string{"4 lanes, step by step", "events/s", "next event", "fence", "call", "ending"}}
+	t = block{head: []string{"lanes, step by step", "events/s", "next event", "fence", "call", "ending"}}
 	for i, d := range doors {
 		kind := []string{"with fsync", "without fsync"}[i]
 		for _, s := range []struct {
 			what        string
+			lanes       int
 			fence, call bool
-		}{{"everything", true, true}, {"without the fence", false, true}, {"without the call", true, false}, {"without both", false, false}} {
-			w, err := b.walk(ctx, d, n, s.fence, s.call)
+		}{
+			{"1 lane", 1, true, true}, {"4 lanes", 4, true, true}, {"16 lanes", 16, true, true},
+			{"4 lanes without the fence", 4, false, true}, {"4 lanes without the call", 4, true, false}, {"4 lanes without both", 4, false, false},
+		} {
+			w, err := b.walk(ctx, d, n, s.lanes, s.fence, s.call)
 			if err != nil {
 				return t, err
 			}
-			t.row(kind+": "+s.what, grouped(float64(n)/w.took.Seconds()), w.mean(w.next, n), w.mean(w.fence, n), w.mean(w.call, n), w.mean(w.end, n))
+			t.row(s.what+", "+kind, grouped(float64(n)/w.took.Seconds()), w.mean(w.next, n), w.mean(w.fence, n), w.mean(w.call, n), w.mean(w.end, n))
 		}
 	}
 	return t, nil
@@ -277,7 +281,7 @@ func (walked) mean(sum time.Duration, n int) string {
 	return ms(sum/time.Duration(n)) + " ms"
 }
 
-func (b *bench) walk(ctx context.Context, d door, n int, fence, call bool) (w walked, err error) {
+func (b *bench) walk(ctx context.Context, d door, n, lanes int, fence, call bool) (w walked, err error) {
 	nc, _, err := d.connect(ctx)
 	if err != nil {
 		return w, err
@@ -289,7 +293,7 @@ func (b *bench) walk(ctx context.Context, d door, n int, fence, call bool) (w wa
 	}
 	defer o.Close()
 	targets++
-	target, _, err := stream.OpenTarget(ctx, nc, stream.TargetOptions{Name: fmt.Sprintf("t%d", targets), Sessions: 4, AckWait: time.Minute, From: "beginning"})
+	target, _, err := stream.OpenTarget(ctx, nc, stream.TargetOptions{Name: fmt.Sprintf("t%d", targets), Sessions: lanes, AckWait: time.Minute, From: "beginning"})
 	if err != nil {
 		return w, err
 	}

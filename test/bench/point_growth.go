@@ -42,7 +42,12 @@ func (b *bench) growLines(ctx context.Context, n int) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := b.all(ctx, job{Addr: d.phones, Conns: 32, Keep: true, Lines: uint64(n), Hits: uint64(max(n, 1000)), For: 2 * time.Minute}); err != nil {
+	hits := uint64(max(n, 1000))
+	l, err := b.all(ctx, job{Addr: d.phones, Conns: 32, Keep: true, Lines: uint64(n), Hits: hits, For: 4 * time.Minute})
+	if err == nil && l.OK != hits {
+		err = fmt.Errorf("only %d hits of %d in four minutes", l.OK, hits)
+	}
+	if err != nil {
 		return nil, err
 	}
 	u, err := usageOf(d.pid())

@@ -42,7 +42,7 @@ func ingestPoint(ctx context.Context, b *bench) (blocks []block, err error) {
 			how = "kept connections"
 		}
 		t := block{head: []string{how, "Callbus/s", "median, 99th percentile", unsyncedName + "/s", limitName + "/s", plainName + "/s",
-			"of " + unsyncedName, "of " + limitName, "of " + plainName, "median / fsync"}}
+			"of " + unsyncedName, "of " + limitName, "of " + plainName, "median in fsyncs"}}
 		for _, conns := range []int{1, 16, 64, 256} {
 			got := map[string]load{}
 			for _, r := range rivals {
@@ -59,11 +59,14 @@ func ingestPoint(ctx context.Context, b *bench) (blocks []block, err error) {
 				got[r.name] = l
 				busiest = max(busiest, l.CPU.Seconds()/l.Took.Seconds())
 			}
-			ours := got[callbusName]
+			ours, alone := got[callbusName], "-"
+			if conns == 1 {
+				alone = fmt.Sprintf("**%.1f**", ours.P50.Seconds()/b.fsync.Seconds())
+			}
 			t.row(fmt.Sprintf("%d at a time", conns), grouped(ours.rate), ms(ours.P50)+", "+ms(ours.P99)+" ms",
 				grouped(got[unsyncedName].rate), grouped(got[limitName].rate), grouped(got[plainName].rate),
 				ratio(ours.rate, got[unsyncedName].rate), ratio(ours.rate, got[limitName].rate), ratio(ours.rate, got[plainName].rate),
-				fmt.Sprintf("%.1f", ours.P50.Seconds()/b.fsync.Seconds()))
+				alone)
 		}
 		blocks = append(blocks, t)
 	}
