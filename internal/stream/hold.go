@@ -22,7 +22,10 @@ const beats = 5
 func (m *Message) Hold(ctx context.Context) (held context.Context, drop func()) {
 	held, lose := context.WithCancel(ctx)
 	wait := m.lane.consumer.CachedInfo().Config.AckWait
-	m.lease = time.AfterFunc(lease(wait), lose)
+	m.lease = time.AfterFunc(lease(wait), func() {
+		m.lost.Store(true)
+		lose()
+	})
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)

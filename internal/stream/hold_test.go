@@ -145,3 +145,26 @@ func TestALeaderThatMostDoNotHearRenewsNothing(t *testing.T) {
 		}
 	}
 }
+
+// The bug: an adapter was frozen between 1C's answer and the ending, another one called 1C meanwhile, and the first one's ending
+// was stored, which knew nothing of a second call (faults -scenario mix -seconds 13 -seed 500).
+func TestAnEndingAfterTheHoldWasLostIsUnsure(t *testing.T) {
+	t.Parallel()
+	server := natstest.Start(t)
+	nc := server.Declared()
+	publish(t, publisher(t, nc), "101", 1)
+	m := next(t, usualLane(t, nc))
+	held, drop := m.Hold(ctx(t))
+	defer drop()
+	server.Stop()
+	<-held.Done()
+	server.Restart()
+	end(t, m, verdict.Done())
+	var all []stream.Ended
+	if err := stream.EndingsSince(ctx(t), server.Connect(), time.Now().Add(-time.Hour), func(e stream.Ended) { all = append(all, e) }); err != nil {
+		t.Fatal(err)
+	}
+	if len(all) != 1 || !all[0].Unsure {
+		t.Errorf("endings %+v, want one that says it is unsure", all)
+	}
+}

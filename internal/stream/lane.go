@@ -90,6 +90,7 @@ type Message struct {
 	letter     uint64 // the dead letter that this message was sent again for
 
 	lease *time.Timer // nil: nobody holds it
+	lost  atomic.Bool // it ran out: another adapter may be calling with the message
 	drop  func()
 }
 
@@ -415,6 +416,7 @@ func (m *Message) end(ctx context.Context, e verdict.Ending, now time.Time) (boo
 		// Ours, whose PubAck came too late, has the time that we gave it.
 		return m.sequence == l.cursor.calls && l.cursor.at.Equal(now), nil
 	}
+	e.Unsure = e.Unsure || m.lost.Load() // of two endings this may be the one that is stored, and the other call's is dropped
 	stored, err := l.store(ctx, m, e, now)
 	if err != nil {
 		l.known = false // wrong last sequence, or an answer that never came: look before the next try
