@@ -16,6 +16,7 @@ var flags = map[string]string{
 	"add: what the tap reads: calls.* or one event, such as calls.incoming": "add: что читает подписчик: calls.* или одно событие, например calls.incoming",
 	"add: file for the tap's key; default ./NAME.creds":                     "add: файл для ключа подписчика; без флага ./ИМЯ.creds",
 	"list: print JSON, for scripts":                                         "list: вывести JSON, для скриптов",
+	"add: file for the branch's key; default ./NAME.creds":                  "add: файл для ключа филиала; без флага ./ИМЯ.creds",
 
 	"print the targets as JSON, for scripts":                         "вывести получателей в JSON, для скриптов",
 	"say what would be done, and do nothing":                         "сказать, что было бы сделано, и ничего не делать",
