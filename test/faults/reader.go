@@ -55,16 +55,16 @@ func (t *reader) read(ctx context.Context, js jetstream.JetStream) {
 		look, done := context.WithTimeout(ctx, time.Second)
 		consumer, err := js.Consumer(look, stream.Calls, "tap-screen")
 		if err == nil {
-			err = t.fetch(consumer)
+			t.fetch(consumer)
 		}
 		done()
 	}
 }
 
-func (t *reader) fetch(consumer jetstream.Consumer) error {
+func (t *reader) fetch(consumer jetstream.Consumer) {
 	batch, err := consumer.Fetch(100, jetstream.FetchMaxWait(500*time.Millisecond))
 	if err != nil {
-		return err
+		return
 	}
 	for m := range batch.Messages() {
 		if meta, err := m.Metadata(); err == nil {
@@ -72,7 +72,6 @@ func (t *reader) fetch(consumer jetstream.Consumer) error {
 		}
 		_ = m.Ack() // it comes again where the acknowledgement is lost
 	}
-	return batch.Error()
 }
 
 func (t *reader) hear(sequence uint64, h nats.Header) {
