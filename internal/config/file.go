@@ -51,7 +51,28 @@ func (f File) Draft() (Draft, error) {
 func (d Draft) Replace() error { return d.place(os.Rename) }
 
 // Create puts it in its place if that is empty; else the error is os.ErrExist. Of two at once one wins.
-func (d Draft) Create() error { return d.place(os.Link) }
+func (d Draft) Create() error { return d.place(create) }
+
+func create(from, to string) error {
+	err := os.Link(from, to)
+	if err == nil || errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return claim(from, to)
+}
+
+// claim is for file systems without hard links: FAT, shared folders of virtual machines, some network shares. A power cut in the middle
+// of it may leave an empty file.
+func claim(from, to string) error {
+	f, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f.Close(), os.Rename(from, to)); err != nil {
+		return errors.Join(err, os.Remove(to))
+	}
+	return nil
+}
 
 func (d Draft) place(as func(from, to string) error) error {
 	defer d.Discard()
@@ -74,6 +95,9 @@ func MakeFolder(path string, mode fs.FileMode) error {
 		return err
 	}
 	above := filepath.Dir(path)
+	if above == path {
+		return err // a drive or a share that is not there
+	}
 	if err := MakeFolder(above, mode); err != nil {
 		return err
 	}

@@ -46,6 +46,41 @@ func TestWhatIsThereIsNotCreatedAnew(t *testing.T) {
 	}
 }
 
+// Bug: without hard links no key could be made.
+func TestWithoutHardLinksTooWhatIsThereIsNotCreatedAnew(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "nats.creds")
+	for _, want := range []error{nil, os.ErrExist} {
+		d, err := File{Path: path, Text: "key", Mode: 0o600}.Draft()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.place(claim); !errors.Is(err, want) {
+			t.Errorf("got %v, want %v", err, want)
+		}
+		alone(t, path, "key")
+	}
+	if err := create(path+"-gone", path+"2"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a draft that is gone: %v", err)
+	}
+	alone(t, path, "key")
+}
+
+// Bug: it was looked for above itself, without end.
+func TestAFolderOnADriveThatIsNotThereIsAnError(t *testing.T) {
+	if runtime.GOOS != "windows" {
+		t.Skip("no drives")
+	}
+	for drive := 'Z'; drive > 'C'; drive-- {
+		root := string(drive) + `:\`
+		if _, err := os.Stat(root); errors.Is(err, os.ErrNotExist) {
+			if err := MakeFolder(root+"callbus", 0o700); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("%s: %v", root, err)
+			}
+			return
+		}
+	}
+}
+
 func TestADraftThatFindsNoPlaceIsGone(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "folder")
