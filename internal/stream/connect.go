@@ -16,7 +16,6 @@ type ConnectOptions struct {
 	URL    string                        // "nats://a,nats://b"; empty with Broker
 	Creds  string                        // file: a .creds file (JWT and seed), or an nkey seed like the embedded broker's nats.creds
 	CA     string                        // file with the certificate authority of a TLS server
-	Inbox  string                        // where answers come to, a word of this client's own; empty: _INBOX, as everybody's
 	Notify func(event string, err error) // connected, disconnected, reconnected, closed, error; may be nil
 
 	Broker Embedded // comes before URL and Creds; nil: none
