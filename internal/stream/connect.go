@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -35,12 +37,12 @@ func Connect(o ConnectOptions) (*nats.Conn, error) {
 	if notify == nil {
 		notify = func(string, error) {}
 	}
+	var made atomic.Pointer[nats.Conn]
 	opts := []nats.Option{
 		nats.Name(o.Name),
 		nats.MaxReconnects(-1),
 		nats.IgnoreAuthErrorAbort(), // a key that is refused today may be known to the server tomorrow
-		nats.ReconnectWait(250 * time.Millisecond),
-		nats.ReconnectJitter(100*time.Millisecond, 100*time.Millisecond),
+		nats.CustomReconnectDelay(func(int) time.Duration { return rest(made.Load()) }),
 		nats.ReconnectBufSize(-1),
 		nats.RetryOnFailedConnect(true),
 		// A frozen or unplugged server is noticed within 6 s: in a cluster others stand by, and phones get 503 until then.
@@ -68,7 +70,18 @@ func Connect(o ConnectOptions) (*nats.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to NATS: %w", err)
 	}
+	made.Store(nc)
 	return nc, nil
+}
+
+// rest is how long a client that is looking for its server waits between two tries. One whose key is refused waits longer: the server
+// writes an error into its log each time.
+func rest(nc *nats.Conn) time.Duration {
+	wait := 250 * time.Millisecond
+	if nc != nil && errors.Is(nc.LastError(), nats.ErrAuthorization) {
+		wait = 5 * time.Second
+	}
+	return wait + rand.N(100*time.Millisecond)
 }
 
 func credentials(file string) (nats.Option, error) {
