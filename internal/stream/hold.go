@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -39,16 +40,19 @@ func (m *Message) Hold(ctx context.Context) (held context.Context, drop func()) 
 	return held, m.drop
 }
 
-// beat asks again and again. What comes of it the lease knows.
+// beat asks again and again. What comes of it the lease knows. It waits for no answer: one that is lost with the connection would
+// be waited for longer than the lease lasts.
 func (m *Message) beat(ctx context.Context, every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
+	var asked sync.WaitGroup
+	defer asked.Wait()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			_, _ = m.Ours(ctx)
+			asked.Go(func() { _, _ = m.Ours(ctx) })
 		}
 	}
 }
@@ -58,7 +62,13 @@ func lease(wait time.Duration) time.Duration { return wait * (beats - 1) / beats
 // renew makes the lease last from when it was asked for. A leader that most of the cluster does not hear may have been
 // replaced: the others wait for 4 s at least before they elect, and a lane of a new leader rests for AckWait.
 func (m *Message) renew(asked time.Time, info *jetstream.ConsumerInfo) {
-	if m.lease != nil && heard(info) {
+	if m.lease == nil || !heard(info) {
+		return
+	}
+	m.renewing.Lock()
+	defer m.renewing.Unlock()
+	if asked.After(m.renewed) { // the answer to a later question may have come first
+		m.renewed = asked
 		m.lease.Reset(time.Until(asked.Add(lease(info.Config.AckWait))))
 	}
 }

@@ -1,6 +1,10 @@
 package stream_test
 
 import (
+	"io"
+	"net"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -166,5 +170,128 @@ func TestAnEndingAfterTheHoldWasLostIsUnsure(t *testing.T) {
 	}
 	if len(all) != 1 || !all[0].Unsure {
 		t.Errorf("endings %+v, want one that says it is unsure", all)
+	}
+}
+
+// cuttable is a way to a server that breaks where a client says something, and stays broken until it is opened.
+type cuttable struct {
+	listener net.Listener
+	at       atomic.Pointer[string] // what it breaks at; nil: at nothing
+	broken   chan struct{}          // told when it has broken
+	shut     atomic.Bool
+}
+
+// wayTo returns a way to a server, and a connection over it.
+func wayTo(t *testing.T, server *natstest.Server) (*cuttable, *nats.Conn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	w := &cuttable{listener: l, broken: make(chan struct{}, 1)}
+	go w.serve(strings.TrimPrefix(server.URL(), "nats://"))
+	nc, err := stream.Connect(stream.ConnectOptions{URL: "nats://" + l.Addr().String(), Creds: server.Creds()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	for begin := time.Now(); !nc.IsConnected(); time.Sleep(time.Millisecond) {
+		if time.Since(begin) > natstest.Patience {
+			t.Fatal("not connected")
+		}
+	}
+	return w, nc
+}
+
+func (w *cuttable) serve(server string) {
+	for {
+		client, err := w.listener.Accept()
+		if err != nil {
+			return
+		}
+		far, err := net.Dial("tcp", server)
+		if err != nil || w.shut.Load() {
+			client.Close()
+			continue
+		}
+		go func() { _, _ = io.Copy(client, far); client.Close() }()
+		go func() { w.pass(far, client); far.Close(); client.Close() }()
+	}
+}
+
+func (w *cuttable) pass(far io.Writer, client io.Reader) {
+	buf := make([]byte, 1<<16)
+	for {
+		n, err := client.Read(buf)
+		if at := w.at.Load(); at != nil && strings.Contains(string(buf[:n]), *at) {
+			w.at.Store(nil)
+			w.broken <- struct{}{}
+			return
+		}
+		if _, failed := far.Write(buf[:n]); failed != nil || err != nil {
+			return
+		}
+	}
+}
+
+// breakAt breaks it at the next of these words, and returns when it has.
+func (w *cuttable) breakAt(t *testing.T, words string) {
+	t.Helper()
+	w.at.Store(&words)
+	select {
+	case <-w.broken:
+	case <-time.After(natstest.Patience):
+		t.Fatalf("nobody says %s", words)
+	}
+}
+
+// Bug: a connection that broke for a moment with a question on it ended the call: the answer was waited for until the lease was over.
+func TestAConnectionThatBreaksForAMomentEndsNoCall(t *testing.T) {
+	t.Parallel()
+	server := natstest.Start(t)
+	publish(t, publisher(t, server.Declared()), "101", 1)
+	way, nc := wayTo(t, server)
+	// A question is not answered for 5 s; here the lease would be over by then.
+	const ackWait = 7 * time.Second
+	target, _, err := stream.OpenTarget(ctx(t), nc, stream.TargetOptions{Name: "main", Sessions: 1, AckWait: ackWait})
+	if err != nil {
+		t.Fatal(err)
+	}
+	held, drop := next(t, lane(t, target, 0)).Hold(ctx(t))
+	defer drop()
+	way.breakAt(t, "CONSUMER.INFO")
+	select {
+	case <-held.Done():
+		t.Error("the call was broken off")
+	case <-time.After(ackWait):
+	}
+}
+
+// Bug: an adapter that came to again handed back a message that was with another one by then, in a call, which was broken off for
+// it or made twice at once.
+func TestWhatIsHeldNoMoreIsNotHandedBack(t *testing.T) {
+	t.Parallel()
+	server := natstest.Start(t)
+	nc := server.Declared()
+	publish(t, publisher(t, nc), "101", 1)
+	frozen := usualLane(t, nc)
+	inHand := next(t, frozen)
+	if err := frozen.Close(ctx(t)); err != nil {
+		t.Fatal(err)
+	}
+	caller := usualLane(t, server.Connect())
+	held, drop := next(t, caller).Hold(ctx(t))
+	defer drop()
+	caller.Pause() // it is busy calling
+	late, dropped := inHand.Hold(ctx(t))
+	defer dropped()
+	<-late.Done()
+	if err := inHand.Later(0); err != nil {
+		t.Fatal(err)
+	}
+	nothingFor(t, usualLane(t, server.Connect()), 8*time.Second) // by then the lane has no owner
+	if held.Err() != nil {
+		t.Error("the message was taken from whoever held it")
 	}
 }

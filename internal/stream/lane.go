@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -92,6 +93,9 @@ type Message struct {
 	lease *time.Timer // nil: nobody holds it
 	lost  atomic.Bool // it ran out: another adapter may be calling with the message
 	drop  func()
+
+	renewing sync.Mutex
+	renewed  time.Time // when the lease was asked for that is in force
 }
 
 func letterOf(h nats.Header) uint64 {
@@ -355,10 +359,14 @@ func (m *Message) Ours(ctx context.Context) (bool, error) {
 	return ours, nil
 }
 
-// Later hands the message back, to be delivered again after a while. Nothing of the lane overtakes it.
+// Later hands the message back, to be delivered again after a while. Nothing of the lane overtakes it. What is held no more is not
+// handed back: another adapter may be calling with it, and the broker does not ask whose NAK it is. AckWait brings it.
 func (m *Message) Later(after time.Duration) error {
 	if m.drop != nil {
 		m.drop()
+	}
+	if m.lost.Load() {
+		return nil
 	}
 	if after <= 0 {
 		return m.raw.Nak()
