@@ -41,7 +41,8 @@ type Lane struct {
 
 	delivery uint64 // consumer sequence of the last message that came here
 
-	rest time.Time // until then a message rests that was handed back from here
+	rest    time.Time // until then a message rests that was handed back from here
+	waiting time.Time // since when the lane waits for its next message; zero: it does not
 }
 
 type cursor struct {
@@ -160,13 +161,21 @@ func (l *Lane) pull(ctx context.Context) (jetstream.Msg, error) {
 	return raw, err
 }
 
-// waitFor takes the next message, and asks for one that should have come.
+// waitFor takes the next message, and asks for one that should have come. While the target is away a lane pulls for a second at a
+// time: these are one wait, but each is long enough for a message that is there.
 func (l *Lane) waitFor(ctx context.Context) (jetstream.Msg, error) {
 	for {
-		patient, stop := context.WithTimeout(ctx, l.patience())
+		if l.waiting.IsZero() {
+			l.waiting = time.Now()
+		}
+		patient, stop := context.WithTimeout(ctx, max(time.Until(l.waiting.Add(l.patience())), moment))
 		raw, err := l.messages.Next(jetstream.NextContext(patient))
 		stop()
-		if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+		late := errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil
+		if err == nil || late {
+			l.waiting = time.Time{}
+		}
+		if !late {
 			return raw, err
 		}
 		if err := l.askForOverdue(ctx); err != nil {

@@ -31,13 +31,14 @@ func (l *Lane) askForOverdue(ctx context.Context) error {
 	}
 	acks := fmt.Sprintf("$JS.ACK.%s.%s", Calls, info.Name)
 	if info.Delivered.Consumer != l.delivery {
+		connection := l.target.nc.Stats().Reconnects
 		silent, err := l.silence(ctx, acks, info.Config.AckWait)
 		if err != nil || !silent {
 			return err
 		}
 		now, err := l.overdue(ctx)
-		if err != nil || now == nil || now.Delivered.Consumer != info.Delivered.Consumer {
-			return err
+		if err != nil || now == nil || now.Delivered.Consumer != info.Delivered.Consumer || l.target.nc.Stats().Reconnects != connection {
+			return err // what was said while we were cut off we have not heard
 		}
 	}
 	return l.target.nc.Publish(fmt.Sprintf("%s.1.%d.%d.0.0", acks, info.Delivered.Stream, info.Delivered.Consumer), []byte("-NAK"))

@@ -1,6 +1,7 @@
 package stream_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -44,6 +45,70 @@ func TestAClockOfTheBrokerThatIsSetBackStopsNoLane(t *testing.T) {
 	setBack(t, nc, target, first)
 	if again := next(t, l); again.Sequence() != first.Sequence() || again.Deliveries() != 2 {
 		t.Errorf("delivery %d of message %d came, want delivery 2 of message %d", again.Deliveries(), again.Sequence(), first.Sequence())
+	}
+}
+
+// Bug: while 1C is away a lane pulls for a second at a time, and never waited long enough to look.
+func TestAClockThatIsSetBackWhileTheTargetIsAwayStopsNoLane(t *testing.T) {
+	t.Parallel()
+	server := natstest.Start(t)
+	nc := server.Declared()
+	publish(t, publisher(t, nc), "101", 1)
+	target := impatient(t, nc)
+	l := lane(t, target, 0)
+	setBack(t, nc, target, next(t, l))
+	for begin := time.Now(); ; {
+		turn, over := context.WithTimeout(t.Context(), time.Second)
+		m, err := l.Next(turn)
+		over()
+		if err == nil {
+			if m.Deliveries() < 2 { // more where it came as a turn was over
+				t.Errorf("delivery %d came, want another one", m.Deliveries())
+			}
+			return
+		}
+		if time.Since(begin) > natstest.Patience {
+			t.Fatal("the message does not come")
+		}
+		l.Pause()
+	}
+}
+
+// Bug: whoever was cut off while he listened took it for silence, and the call of another adapter was made twice at once.
+func TestWhoWasCutOffHasHeardNoSilence(t *testing.T) {
+	t.Parallel()
+	server := natstest.Start(t)
+	nc := server.Declared()
+	publish(t, publisher(t, nc), "101", 1)
+	caller := usualLane(t, nc)
+	inHand := next(t, caller)
+	_, drop := inHand.Hold(ctx(t))
+	caller.Pause() // it is busy calling
+	way, cut := wayTo(t, server)
+	waits := usualLane(t, cut)
+	listening, stop := context.WithCancel(t.Context())
+	got := make(chan *stream.Message, 1)
+	go func() {
+		m, _ := waits.Next(listening)
+		got <- m
+	}()
+	way.shut.Store(true)
+	way.breakAt(t, "SUB $JS.ACK.")
+	say := func(d time.Duration) {
+		for begin := time.Now(); time.Since(begin) < d; time.Sleep(500 * time.Millisecond) {
+			if ours, err := inHand.Ours(ctx(t)); err != nil || !ours {
+				t.Fatalf("the message was taken from whoever held it (%v)", err)
+			}
+		}
+	}
+	drop() // from here on it is said by hand that the message is held
+	say(stream.AckWait * 4 / 5)
+	way.shut.Store(false)
+	time.Sleep(stream.AckWait * 3 / 10)
+	say(stream.AckWait * 4 / 5)
+	stop()
+	if m := <-got; m != nil {
+		t.Errorf("message %d came, which another adapter holds", m.Sequence())
 	}
 }
 
