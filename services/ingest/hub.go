@@ -110,9 +110,9 @@ func (h *hub) forward(ctx context.Context) {
 }
 
 // connection logs what only the connection to the hub knows: a refused permission above all, a move in a cluster. Whether it is there is told
-// with what waits for it.
+// with what waits for it, and that the key is refused, which comes with each try.
 func (h *hub) connection(event string, err error) {
-	if event == "moved" || event == "error" && !errors.Is(err, nats.ErrConnectionClosed) {
+	if event == "moved" || event == "error" && !errors.Is(err, nats.ErrConnectionClosed) && !errors.Is(err, nats.ErrAuthorization) {
 		telemetry.Connection(h.Log.With().Str("part", "hub").Logger())(event, err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/callbus/callbus/internal/admin"
+	"github.com/callbus/callbus/internal/broker"
 	"github.com/callbus/callbus/internal/natstest"
 	"github.com/callbus/callbus/internal/stream"
 	"github.com/callbus/callbus/services/ingest"
@@ -108,6 +110,37 @@ func targets(m *admin.Server) string {
 	answer := httptest.NewRecorder()
 	m.Handler().ServeHTTP(answer, httptest.NewRequest("GET", "/targets", nil))
 	return answer.Body.String()
+}
+
+// Bug: each try of a branch that had been removed was a line in its log, for ever.
+func TestARemovedBranchSaysOnceThatItIsAway(t *testing.T) {
+	t.Parallel()
+	hub := natstest.Start(t)
+	hub.Declared()
+	folder, key := filepath.Dir(hub.Creds()), filepath.Join(t.TempDir(), "b2.creds")
+	public, err := broker.NewKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b2 := broker.Branch{Name: "b2", Key: public}
+	if err := broker.AdmitBranch(folder, b2); err != nil {
+		t.Fatal(err)
+	}
+	log, monitor := &lines{}, admin.New(admin.Options{})
+	run(t, ingest.Options{Store: t.TempDir(), Site: "b2", Hub: hub.URL(), HubCreds: key, Monitor: monitor, Log: zerolog.New(log)})
+	waitFor(t, func() bool { return len(log.named("hub.there")) == 1 })
+	before := len(log.named("hub.away"))
+	if err := broker.DismissBranch(folder, b2.Name); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, func() bool { return strings.Contains(targets(monitor), "Authorization Violation") })
+	if err := broker.AdmitBranch(folder, b2); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, func() bool { return len(log.named("hub.there")) == 2 })
+	if away, wrong := len(log.named("hub.away"))-before, log.named("nats.error"); away != 1 || len(wrong) > 0 {
+		t.Errorf("it said %d times that the hub is away, and %v", away, wrong)
+	}
 }
 
 func waitFor(t *testing.T, ok func() bool) {
