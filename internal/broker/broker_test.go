@@ -190,15 +190,7 @@ func TestTheRoomFitsTheDisk(t *testing.T) {
 // Bug: a look at the store while a stream was being created said that it could not be recovered, and the process ended.
 func TestAStoreInWhichStreamsAreMadeIsHealthy(t *testing.T) {
 	b := started(t, Options{})
-	nc, err := nats.Connect("", nats.InProcessServer(b), nats.Timeout(patience), serviceOption(t, b))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	if err != nil {
-		t.Fatal(err)
-	}
+	js := jetStream(t, b)
 	made := make(chan error, 1)
 	go func() {
 		for i := range 100 {
@@ -256,15 +248,7 @@ func TestAStreamWhoseMakingWasBrokenOffIsMadeAnew(t *testing.T) {
 // makeStreams makes an empty stream and one with a message, in which there were some before.
 func makeStreams(t *testing.T, b *Broker, before uint64) {
 	t.Helper()
-	nc, err := nats.Connect("", nats.InProcessServer(b), serviceOption(t, b))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	if err != nil {
-		t.Fatal(err)
-	}
+	js := jetStream(t, b)
 	for _, name := range []string{"EMPTY", "FULL"} {
 		if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: name, Subjects: []string{name}}); err != nil {
 			t.Fatal(err)
@@ -274,4 +258,19 @@ func makeStreams(t *testing.T, b *Broker, before uint64) {
 	if err != nil || ack.Sequence != before+1 {
 		t.Errorf("stored as %+v, %v; want %d", ack, err, before+1)
 	}
+}
+
+// jetStream is that of a client with the services' key, until the test ends.
+func jetStream(t *testing.T, b *Broker) jetstream.JetStream {
+	t.Helper()
+	nc, err := nats.Connect("", nats.InProcessServer(b), nats.Timeout(patience), nats.NoReconnect(), serviceOption(t, b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return js
 }

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -37,15 +36,7 @@ func TestAConsumerWhoseMakingWasBrokenOffIsMadeAnewAndStays(t *testing.T) {
 // withReader fails where CALLS has its consumer and should not, or has none and should; then it makes it.
 func withReader(t *testing.T, b *Broker, want bool) {
 	t.Helper()
-	nc, err := nats.Connect("", nats.InProcessServer(b), serviceOption(t, b))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	if err != nil {
-		t.Fatal(err)
-	}
+	js := jetStream(t, b)
 	calls, err := js.CreateOrUpdateStream(t.Context(), jetstream.StreamConfig{Name: "CALLS", Subjects: []string{"calls.*"}})
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package stream_test
 
 import (
+	"context"
 	"io"
 	"net"
 	"strings"
@@ -43,6 +44,17 @@ func TestACallMayLastLongerThanAckWait(t *testing.T) {
 	}
 }
 
+// handedOver fails where a message is at another adapter and the first one's call goes on, or where nothing says so.
+func handedOver(t *testing.T, held context.Context, m *stream.Message) {
+	t.Helper()
+	if held.Err() == nil {
+		t.Error("the message is at another adapter, and the call of the first goes on")
+	}
+	if m.Deliveries() < 2 {
+		t.Errorf("%d deliveries, want 2: the ending has to say that it is in doubt", m.Deliveries())
+	}
+}
+
 // Whoever cannot say that it is at work must not be any more when another adapter gets the message.
 func TestWhoIsCutOffBreaksItsCallOffBeforeAnotherGetsTheMessage(t *testing.T) {
 	t.Parallel()
@@ -53,12 +65,7 @@ func TestWhoIsCutOffBreaksItsCallOffBeforeAnotherGetsTheMessage(t *testing.T) {
 	defer drop()
 	cut.Close()
 	m := next(t, usualLane(t, server.Connect()))
-	if held.Err() == nil {
-		t.Error("the message is at another adapter, and the call of the first goes on")
-	}
-	if m.Deliveries() < 2 {
-		t.Errorf("%d deliveries, want 2: the ending has to say that it is in doubt", m.Deliveries())
-	}
+	handedOver(t, held, m)
 }
 
 // The bug: a killed broker forgot the delivery, and the lane had to rest for as long as the longest call.
@@ -80,12 +87,7 @@ func TestAKilledBrokerEndsTheHoldBeforeAnotherGetsTheMessage(t *testing.T) {
 	server.Restart()
 	first.Pause()
 	m := nextAfterOutage(t, second)
-	if held.Err() == nil {
-		t.Error("the message is at another adapter, and the call of the first goes on")
-	}
-	if m.Deliveries() < 2 {
-		t.Errorf("%d deliveries, want 2: the ending has to say that it is in doubt", m.Deliveries())
-	}
+	handedOver(t, held, m)
 }
 
 // A change of lanes waits for AckWait, so no call may last longer once it has begun.
@@ -122,7 +124,7 @@ func TestWhatIsHandedBackIsNotHeldAnyMore(t *testing.T) {
 	if held.Err() == nil {
 		t.Error("the message is held though it was handed back")
 	}
-	if again := next(t, l); again.Deliveries() != 2 {
+	if again := next(t, l); again.Deliveries() < 2 {
 		t.Errorf("%d deliveries, want 2", again.Deliveries())
 	}
 }

@@ -43,8 +43,8 @@ func TestAClockOfTheBrokerThatIsSetBackStopsNoLane(t *testing.T) {
 	l := lane(t, target, 0)
 	first := next(t, l)
 	setBack(t, nc, target, first)
-	if again := next(t, l); again.Sequence() != first.Sequence() || again.Deliveries() != 2 {
-		t.Errorf("delivery %d of message %d came, want delivery 2 of message %d", again.Deliveries(), again.Sequence(), first.Sequence())
+	if again := next(t, l); again.Sequence() != first.Sequence() || again.Deliveries() < 2 {
+		t.Errorf("delivery %d of message %d came, want a second delivery of message %d", again.Deliveries(), again.Sequence(), first.Sequence())
 	}
 }
 
