@@ -275,6 +275,13 @@ func (g *gate) answeredSince(t time.Time) bool {
 	return g.lastAnswer.After(t)
 }
 
+// away notes that the target could not be had, and not for its silence alone.
+func (g *gate) away() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.mute.away()
+}
+
 // silent notes that a message got no answer from a target that lives, and reports whether that is the target's.
 func (g *gate) silent(a asker) bool {
 	g.mu.Lock()

@@ -15,6 +15,7 @@ const longestMute = 10 * time.Minute
 type mute struct {
 	met   map[asker]time.Time // when it met with the silence last
 	since time.Time           // when it became more than one
+	gone  bool                // the target was away when it was heard of last, and not by its silence
 }
 
 // asker is who asks the target and may get no answer.
@@ -22,6 +23,10 @@ type asker struct {
 	lane string
 	line lineKey
 }
+
+// away says that the target could not be had at all. The first silence after that is its own too, whoever meets with it: the call may
+// have begun before the target was back, and a 1C that has just started takes its time.
+func (m *mute) away() { m.gone = true }
 
 // answered ends the silence.
 func (m *mute) answered() { *m = mute{} }
@@ -33,6 +38,10 @@ func (m *mute) silent(a asker, now time.Time) bool {
 		m.met = map[asker]time.Time{}
 	}
 	m.met[a] = now
+	if m.gone {
+		m.gone = false
+		return true
+	}
 	if len(m.met) == 1 {
 		m.since = time.Time{}
 		return false

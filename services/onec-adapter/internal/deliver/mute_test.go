@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -112,4 +113,51 @@ func TestWhoseASilenceIs(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Bug, found by an hour of faults: a call that began while nothing could be had of 1C, and ended in silence when it was back, was taken
+// for its message's second failure, and the event was dead.
+func TestTheFirstSilenceAfterTheTargetWasAwayIsItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newFakeLane("0", event("a", call.Incoming))
+		all := l.waiting
+		o := &fakeOneC{}
+		o.answer = func(n int, _ call.Event) error {
+			if n == 4 {
+				return nil
+			}
+			time.Sleep(10 * time.Second)
+			o.alive = nil
+			if n == 2 {
+				o.alive = errors.New("no WSDL either")
+			}
+			return timeout
+		}
+		deliver(o, 2*time.Minute, 0, l)
+		if diff := cmp.Diff([]string{"delivered"}, kinds(all)); diff != "" {
+			t.Errorf("endings (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// It is the first one alone: a message that cannot be borne would stand for ever else.
+func TestTheSecondSilenceAfterTheTargetWasAwayIsTheMessages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newFakeLane("0", event("a", call.Incoming), event("b", call.Incoming))
+		all := l.waiting
+		o := &fakeOneC{answer: func(n int, e call.Event) error {
+			switch {
+			case n == 1:
+				return away
+			case e.ID == "b":
+				return nil
+			}
+			time.Sleep(10 * time.Second)
+			return timeout
+		}}
+		deliver(o, 2*time.Minute, 0, l)
+		if diff := cmp.Diff([]string{"dead time-out", "delivered"}, kinds(all)); diff != "" {
+			t.Errorf("endings (-want +got):\n%s", diff)
+		}
+	})
 }

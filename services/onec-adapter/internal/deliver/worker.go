@@ -269,6 +269,8 @@ func (w *worker) judge(held context.Context, p pass, m Message, err error, start
 		w.head.unsure = w.head.unsure || f.Unsure()
 	}
 	switch blame {
+	case verdict.Target:
+		w.gate.away()
 	case verdict.Message:
 		w.gate.answered()
 	case verdict.Crowded:
@@ -322,6 +324,7 @@ func (w *worker) whose(ctx context.Context, e call.Event, start time.Time) verdi
 	case w.gate.answeredSince(start):
 		return verdict.Message
 	case w.receiver.Alive(ctx) != nil:
+		w.gate.away()
 		return verdict.Target
 	case w.gate.silent(asker{w.lane.Name(), lineKey{e.Site, e.Line}}):
 		return verdict.Target
