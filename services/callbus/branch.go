@@ -34,17 +34,11 @@ func branch(args []string) int {
 }
 
 // read takes the verb and the name.
-func (b *branches) read() error {
-	verb, rest := shift(b.words)
-	b.verb = verb
-	named := verb == "add" || verb == "remove"
-	if !slices.Contains([]string{"add", "list", "remove"}, verb) || named != (len(rest) == 1) {
-		return errors.New(b.tongue.Say("want add NAME, list or remove NAME", "нужно: add ИМЯ, list или remove ИМЯ"))
+func (b *branches) read() (err error) {
+	b.verb, b.branch.Name, err = b.addListRemove()
+	if err != nil || b.verb == "list" {
+		return err
 	}
-	if !named {
-		return nil
-	}
-	b.branch.Name = rest[0]
 	if b.out == "" {
 		b.out = b.branch.Name + ".creds"
 	}

@@ -278,6 +278,19 @@ func bold(w io.Writer, s string) string {
 	return "\x1b[1m" + s + "\x1b[0m"
 }
 
+// addListRemove takes what stands behind callbus tap and callbus branch. name is empty with list.
+func (l *line) addListRemove() (verb, name string, err error) {
+	verb, rest := shift(l.words)
+	named := verb == "add" || verb == "remove"
+	if !named && verb != "list" || named != (len(rest) == 1) {
+		return "", "", errors.New(l.tongue.Say("want add NAME, list or remove NAME", "нужно: add ИМЯ, list или remove ИМЯ"))
+	}
+	if named {
+		name = rest[0]
+	}
+	return verb, name, nil
+}
+
 func shift(args []string) (first string, rest []string) {
 	if len(args) == 0 {
 		return "", nil

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -19,10 +18,10 @@ import (
 // taps is one callbus tap.
 type taps struct {
 	*line
-	verb, name string
-	tap        broker.Tap
-	out        string
-	json       bool
+	verb string
+	tap  broker.Tap
+	out  string
+	json bool
 }
 
 func tap(args []string) int {
@@ -37,23 +36,17 @@ func tap(args []string) int {
 }
 
 // read takes the verb and the name.
-func (t *taps) read() error {
-	verb, rest := shift(t.words)
-	t.verb = verb
-	named := verb == "add" || verb == "remove"
-	if !slices.Contains([]string{"add", "list", "remove"}, verb) || named != (len(rest) == 1) {
-		return errors.New(t.tongue.Say("want add NAME, list or remove NAME", "нужно: add ИМЯ, list или remove ИМЯ"))
+func (t *taps) read() (err error) {
+	t.verb, t.tap.Name, err = t.addListRemove()
+	if err != nil || t.verb == "list" {
+		return err
 	}
-	if !named {
-		return nil
-	}
-	t.name, t.tap.Name = rest[0], rest[0]
 	if t.out == "" {
-		t.out = t.name + ".creds"
+		t.out = t.tap.Name + ".creds"
 	}
-	if stream.CheckTap(t.name, t.tap.Subject) != nil {
+	if stream.CheckTap(t.tap.Name, t.tap.Subject) != nil {
 		return errors.New(t.tongue.Sayf("want a name of 1 to 32 letters A-Z a-z, digits, _ and -, and as --subject calls.* or calls.<event> (given: %s, %s)",
-			"имя: от 1 до 32 латинских букв, цифр, _ и -; в --subject: calls.* или calls.<событие> (указано: %s, %s)", t.name, t.tap.Subject))
+			"имя: от 1 до 32 латинских букв, цифр, _ и -; в --subject: calls.* или calls.<событие> (указано: %s, %s)", t.tap.Name, t.tap.Subject))
 	}
 	return nil
 }
@@ -63,10 +56,10 @@ func (t *taps) add(ctx context.Context, nc *nats.Conn) error {
 	if err != nil {
 		return err
 	}
-	err = stream.AddTap(ctx, nc, t.name, t.tap.Subject)
+	err = stream.AddTap(ctx, nc, t.tap.Name, t.tap.Subject)
 	if errors.Is(err, stream.ErrTapThere) {
 		return errors.New(t.tongue.Sayf("there is a tap %s; take another name, or remove it first: callbus tap remove %[1]s",
-			"подписчик %s уже есть; возьмите другое имя или сначала удалите его: callbus tap remove %[1]s", t.name))
+			"подписчик %s уже есть; возьмите другое имя или сначала удалите его: callbus tap remove %[1]s", t.tap.Name))
 	}
 	if err != nil {
 		return err
@@ -75,15 +68,15 @@ func (t *taps) add(ctx context.Context, nc *nats.Conn) error {
 		err = broker.AdmitTap(t.folder, t.tap)
 	}
 	if err != nil {
-		return errors.Join(err, stream.RemoveTap(ctx, nc, t.name))
+		return errors.Join(err, stream.RemoveTap(ctx, nc, t.tap.Name))
 	}
 	fmt.Println(t.tongue.Sayf("Tap %s reads %s. Its key, a secret, is in %s; its consumer on CALLS is tap-%[1]s and begins now",
-		"Подписчик %s читает %s. Его ключ (это секрет) в файле %s; его consumer на CALLS называется tap-%[1]s и начинает с этого момента", t.name, t.tap.Subject, t.out))
+		"Подписчик %s читает %s. Его ключ (это секрет) в файле %s; его consumer на CALLS называется tap-%[1]s и начинает с этого момента", t.tap.Name, t.tap.Subject, t.out))
 	fmt.Println(t.tongue.Sayf("Live without history: %s. What a tap has not read when the store lets it go, it misses",
 		"Вживую, без истории: %s. Что подписчик не успел прочитать до очистки хранилища, он пропустит", strings.Join(t.tap.Live(), ", ")))
 	if !ours {
 		fmt.Println(t.tongue.Sayf("Its client names %s as the prefix of the JetStream API (apiPrefix)", "В клиенте укажите префикс JetStream API (apiPrefix): %s", broker.API))
-		t.ownConfig(broker.Account("TAP_"+t.name, t.tap))
+		t.ownConfig(broker.Account("TAP_"+t.tap.Name, t.tap))
 	}
 	return nil
 }
@@ -118,19 +111,19 @@ func (t *taps) remove(ctx context.Context, nc *nats.Conn) error {
 		return err
 	}
 	if ours {
-		if err := broker.DismissTap(t.folder, t.name); err != nil {
+		if err := broker.DismissTap(t.folder, t.tap.Name); err != nil {
 			return err
 		}
 	}
-	switch err := stream.RemoveTap(ctx, nc, t.name); {
+	switch err := stream.RemoveTap(ctx, nc, t.tap.Name); {
 	case errors.Is(err, stream.ErrNoTap):
-		return errors.New(t.tongue.Sayf("there is no tap %s (callbus tap list shows them)", "подписчика %s нет (список: callbus tap list)", t.name))
+		return errors.New(t.tongue.Sayf("there is no tap %s (callbus tap list shows them)", "подписчика %s нет (список: callbus tap list)", t.tap.Name))
 	case err != nil:
 		return err
 	}
-	fmt.Println(t.tongue.Sayf("Tap %s is removed, and its key opens nothing any more", "Подписчик %s удалён, его ключ больше ничего не открывает", t.name))
+	fmt.Println(t.tongue.Sayf("Tap %s is removed, and its key opens nothing any more", "Подписчик %s удалён, его ключ больше ничего не открывает", t.tap.Name))
 	if !ours {
-		fmt.Println(t.tongue.Sayf("Take its account TAP_%s out of the servers' configuration too, and reload it", "Уберите и его account TAP_%s из конфигурации серверов и перечитайте её", t.name))
+		fmt.Println(t.tongue.Sayf("Take its account TAP_%s out of the servers' configuration too, and reload it", "Уберите и его account TAP_%s из конфигурации серверов и перечитайте её", t.tap.Name))
 	}
 	return nil
 }
