@@ -43,18 +43,11 @@ func (m *Message) Hold(ctx context.Context) (held context.Context, drop func()) 
 // beat asks again and again. What comes of it the lease knows. It waits for no answer: one that is lost with the connection would
 // be waited for longer than the lease lasts.
 func (m *Message) beat(ctx context.Context, every time.Duration) {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
 	var asked sync.WaitGroup
 	defer asked.Wait()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			asked.Go(func() { _, _ = m.Ours(ctx) })
-		}
-	}
+	each(ctx, every, func() {
+		asked.Go(func() { _, _ = m.Ours(ctx) })
+	})
 }
 
 func lease(wait time.Duration) time.Duration { return wait * (beats - 1) / beats }

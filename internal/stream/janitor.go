@@ -41,18 +41,11 @@ const sweepEvery = 5 * time.Second
 
 // Run sweeps every five seconds until ctx ends, and tells what came of it.
 func (j *Janitor) Run(ctx context.Context, tell func(events, endings uint64, err error)) {
-	tick := time.NewTicker(sweepEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
+	each(ctx, sweepEvery, func() {
 		if swept, err := j.Sweep(ctx); ctx.Err() == nil {
 			tell(swept.Events, swept.Endings, err)
 		}
-	}
+	})
 }
 
 // Swept is what a sweep has purged.

@@ -38,22 +38,29 @@ func Roam(ctx context.Context, nc *nats.Conn, tell func(event string, err error)
 }
 
 func roam(ctx context.Context, nc *nats.Conn, tell func(string, error), calls func(context.Context) (jetstream.Stream, error)) {
-	tick := time.NewTicker(roamLook)
-	defer tick.Stop()
 	r := newRestless(time.Now())
+	each(ctx, roamLook, func() {
+		if len(nc.Servers()) < 2 || !nc.IsConnected() {
+			r.since = time.Now()
+			return
+		}
+		if why := ask(ctx, calls); r.had(time.Now(), why) && ctx.Err() == nil {
+			tell("moved", why)
+			_ = nc.ForceReconnect() // it fails where the connection has been closed
+		}
+	})
+}
+
+// each does something again and again until ctx ends, the first time after one pause.
+func each(ctx context.Context, pause time.Duration, do func()) {
+	tick := time.NewTicker(pause)
+	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-		}
-		if len(nc.Servers()) < 2 || !nc.IsConnected() {
-			r.since = time.Now()
-			continue
-		}
-		if why := ask(ctx, calls); r.had(time.Now(), why) && ctx.Err() == nil {
-			tell("moved", why)
-			_ = nc.ForceReconnect() // it fails where the connection has been closed
+			do()
 		}
 	}
 }
