@@ -41,12 +41,8 @@ type office struct {
 // ways and one way: then what the branch sends arrives, and no answer comes back. The checker looks at the hub alone: what
 // the branch has answered with 200 is there, once, each line's in order.
 func branch(ctx context.Context, b *bench) ([]*outcome, error) {
-	if os.Getenv(insideEnv) == "" {
-		there, why := withNetwork(ctx, b)
-		if why == nil {
-			return nil, there
-		}
-		fmt.Printf("faults: SKIPPED: cutting the cable between branch and hub; this system does not let us: %v\n", why)
+	if there, gone := intoNetwork(ctx, b, "cutting the cable between branch and hub"); gone {
+		return nil, there
 	}
 	o, err := b.newOffice(ctx)
 	if err != nil {

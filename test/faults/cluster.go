@@ -40,12 +40,8 @@ type node struct {
 // cluster lets ingest and two adapters work on three NATS servers, of which one at a time is killed, frozen, cut off from the
 // others, unplugged and restarted in order.
 func cluster(ctx context.Context, b *bench) ([]*outcome, error) {
-	if os.Getenv(insideEnv) == "" {
-		there, why := withNetwork(ctx, b)
-		if why == nil {
-			return nil, there
-		}
-		fmt.Printf("faults: SKIPPED: cutting cables between servers; this system does not let us: %v\n", why)
+	if there, gone := intoNetwork(ctx, b, "cutting cables between servers"); gone {
+		return nil, there
 	}
 	c, err := b.newCluster(ctx)
 	if err != nil {
@@ -89,6 +85,19 @@ type elsewhere struct {
 }
 
 func (e elsewhere) Error() string { return fmt.Sprintf("its own process: %v", e.err) }
+
+// intoNetwork is the run in a network of our own, or says what the system does not let us do; neither where we are in it already.
+func intoNetwork(ctx context.Context, b *bench, what string) (there error, gone bool) {
+	if b.child {
+		return nil, false
+	}
+	run, why := withNetwork(ctx, b)
+	if why == nil {
+		return run, true
+	}
+	fmt.Printf("faults: SKIPPED: %s; this system does not let us: %v\n", what, why)
+	return nil, false
+}
 
 // servers are a room's NATS cluster.
 type servers struct {
