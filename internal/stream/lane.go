@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -81,22 +80,14 @@ func (l *Lane) Pin() string {
 // Message is one event for one target, waiting for its ending.
 type Message struct {
 	lane       *Lane
-	raw        jetstream.Msg
-	broker     string // id of the run that delivered it
+	hand       *hand
 	sequence   uint64 // in CALLS
-	delivery   uint64 // consumer sequence: another one means that it was delivered again
 	deliveries uint64
 	event      call.Event
 	broken     error
 	taken      bool
+	again      bool
 	letter     uint64 // the dead letter that this message was sent again for
-
-	lease *time.Timer // nil: nobody holds it
-	lost  atomic.Bool // it ran out: another adapter may be calling with the message
-	drop  func()
-
-	renewing sync.Mutex
-	renewed  time.Time // when the lease was asked for that is in force
 }
 
 func letterOf(h nats.Header) uint64 {
@@ -111,7 +102,7 @@ func (m *Message) Event() call.Event { return m.event }
 func (m *Message) Broken() error { return m.broken }
 
 // Again reports that an operator sent the event once more: he wants it there, whatever the rules say.
-func (m *Message) Again() bool { return strings.HasPrefix(m.raw.Subject(), "again.") }
+func (m *Message) Again() bool { return m.again }
 
 // Sequence is the event's place in CALLS.
 func (m *Message) Sequence() uint64 { return m.sequence }
@@ -222,8 +213,9 @@ func (l *Lane) look(ctx context.Context, raw jetstream.Msg) (*Message, error) {
 		return nil, raw.NakWithDelay(max(wait, time.Millisecond))
 	}
 	m := &Message{
-		lane: l, raw: raw, broker: l.broker, sequence: meta.Sequence.Stream, delivery: meta.Sequence.Consumer,
-		deliveries: meta.NumDelivered, taken: l.taken, letter: letterOf(raw.Headers()),
+		lane: l, hand: &hand{lane: l, raw: raw, broker: l.broker, sequence: meta.Sequence.Stream, delivery: meta.Sequence.Consumer},
+		sequence: meta.Sequence.Stream, deliveries: meta.NumDelivered, taken: l.taken,
+		again: strings.HasPrefix(raw.Subject(), "again."), letter: letterOf(raw.Headers()),
 	}
 	if set.tried(m.sequence) {
 		m.deliveries++ // those of its former lane
@@ -344,45 +336,11 @@ func removed(err error) error {
 	return err
 }
 
-// Ours is the fence before a call: it reports whether the message is still the one delivered, and ours. NATS does not
-// fence acknowledgements, and a process that was frozen longer than AckWait comes back as if nothing had happened
-// (tried: 16 repeats and 4 out of order in 4,000 without the fence, 2 and 0 with it). It also starts AckWait anew.
-func (m *Message) Ours(ctx context.Context) (bool, error) {
-	asked := time.Now()
-	if err := m.raw.InProgress(); err != nil {
-		return false, fmt.Errorf("lane %s: %w", m.lane.name, err)
-	}
-	info, err := m.lane.consumer.Info(ctx)
-	if err != nil {
-		return false, fmt.Errorf("lane %s: is message %d still ours: %w", m.lane.name, m.sequence, err)
-	}
-	if m.broker != m.lane.run(info) {
-		m.lane.pin.Store(nil) // look at it anew with the next message, whatever its pin
-		return false, nil     // another run of the broker, or another leader, may have given this very number to another delivery
-	}
-	// A paused lane is one that is being given up: whoever takes its place waits for the calls that have begun, not for others.
-	ours := !info.Paused && info.NumAckPending == 1 && info.Delivered.Consumer == m.delivery && info.Delivered.Stream == m.sequence
-	if ours {
-		m.renew(asked, info)
-	}
-	return ours, nil
-}
+// Ours is the fence before a call: it reports whether the message is still the one delivered, and ours.
+func (m *Message) Ours(ctx context.Context) (bool, error) { return m.hand.ours(ctx) }
 
-// Later hands the message back, to be delivered again after a while. Nothing of the lane overtakes it. What is held no more is not
-// handed back: another adapter may be calling with it, and the broker does not ask whose NAK it is. AckWait brings it.
-func (m *Message) Later(after time.Duration) error {
-	if m.drop != nil {
-		m.drop()
-	}
-	if m.lost.Load() {
-		return nil
-	}
-	if after <= 0 {
-		return m.raw.Nak()
-	}
-	m.lane.rest = time.Now().Add(after)
-	return m.raw.NakWithDelay(after)
-}
+// Later hands the message back, to be delivered again after a while. Nothing of the lane overtakes it.
+func (m *Message) Later(after time.Duration) error { return m.hand.back(after) }
 
 // endAgain is the longest pause between two tries to store an ending. After a restart of the broker it must be stored while the lane
 // rests (AckWait), or another adapter calls again.
@@ -417,7 +375,7 @@ func (m *Message) settled(ctx context.Context, trouble func(error)) {
 			trouble(fmt.Errorf("dead letter %d has ended anew and could not be removed: %w", m.letter, err))
 		}
 	}
-	_ = m.raw.Ack()
+	_ = m.hand.raw.Ack()
 }
 
 func (m *Message) end(ctx context.Context, e verdict.Ending, now time.Time) (bool, error) {
@@ -433,7 +391,7 @@ func (m *Message) end(ctx context.Context, e verdict.Ending, now time.Time) (boo
 		// Ours, whose PubAck came too late, has the time that we gave it.
 		return m.sequence == l.cursor.calls && l.cursor.at.Equal(now), nil
 	}
-	e.Unsure = e.Unsure || m.lost.Load() // of two endings this may be the one that is stored, and the other call's is dropped
+	e.Unsure = e.Unsure || m.hand.lost.Load() // of two endings this may be the one that is stored, and the other call's is dropped
 	stored, err := l.store(ctx, m, e, now)
 	if err != nil {
 		l.known = false // wrong last sequence, or an answer that never came: look before the next try
