@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -108,27 +110,46 @@ func (s span) overlap(from, to time.Time) time.Duration {
 	return to.Sub(from)
 }
 
-// gap finds the longest time in which a lane had something to do and ended nothing. Longer than most it breaks the run.
+// gap tells the longest time in which a lane had something to do and ended nothing. Longer than most it breaks the run.
 func (o *outcome) gap(what string, when span, most time.Duration) {
-	accepted := map[uint64]time.Time{}
-	for _, e := range o.history.Events {
-		accepted[e.Sequence] = e.Accepted
-	}
-	last := map[string]time.Time{}
-	var longest time.Duration
-	lane := ""
-	for _, e := range o.history.Endings {
-		free := last[e.Lane]
-		if a := accepted[e.Event]; a.After(free) {
-			free = a
-		}
-		last[e.Lane] = e.At
-		if d := when.overlap(free, e.At); d > longest {
-			longest, lane = d, e.Lane
-		}
-	}
+	lane, longest := longestGap(o.history, when)
 	o.note("the longest gap of a lane at %s: %d ms (lane %s)", what, longest.Milliseconds(), lane)
 	if longest > most {
 		o.deaths = append(o.deaths, fmt.Sprintf("at %s lane %s stood still for %v, want %v at most", what, lane, longest, most))
 	}
 }
+
+// longestGap goes through each lane's endings from the last to the first: what a lane had to do before an ending is what
+// ended then or later, in whatever order.
+func longestGap(h check.History, when span) (lane string, longest time.Duration) {
+	accepted := map[uint64]time.Time{}
+	for _, e := range h.Events {
+		accepted[e.Sequence] = e.Accepted
+	}
+	type ending struct{ at, since time.Time } // since when the lane had something to do, had it ended nothing
+	next := map[string]ending{}
+	gap := func(l string, from time.Time) {
+		if from.Before(next[l].since) {
+			from = next[l].since
+		}
+		if d := when.overlap(from, next[l].at); d > longest {
+			longest, lane = d, l
+		}
+	}
+	for _, e := range slices.Backward(slices.SortedFunc(slices.Values(h.Endings), byStored)) {
+		since := accepted[e.Event]
+		if later, any := next[e.Lane]; any {
+			gap(e.Lane, e.At)
+			if later.since.Before(since) {
+				since = later.since
+			}
+		}
+		next[e.Lane] = ending{e.At, since}
+	}
+	for l := range next {
+		gap(l, time.Time{})
+	}
+	return lane, longest
+}
+
+func byStored(a, b check.Ending) int { return cmp.Compare(a.Stored, b.Stored) }

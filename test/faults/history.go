@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,8 +20,12 @@ import (
 // target is what the flags of the adapter call theirs.
 const target = "main"
 
-// seals are the last messages of lanes that were given up; they are no endings.
-const seals = "onec.sealed."
+// asides are what a lane writes among its endings: that it was given up, and that it calls 1C for an event before its turn.
+var asides = []string{"onec.sealed.", "onec.begun."}
+
+func aside(subject string) bool {
+	return slices.ContainsFunc(asides, func(a string) bool { return strings.HasPrefix(subject, a) })
+}
 
 // record tells what was stored and how it ended.
 type record interface {
@@ -75,13 +80,15 @@ func (s *store) left(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	seals, err := ends.Info(ctx, jetstream.WithSubjectFilter(seals+">"))
+	kinds, err := ends.Info(ctx, jetstream.WithSubjectFilter("onec.>"))
 	if err != nil {
 		return 0, err
 	}
-	left := int(calls.CachedInfo().State.Msgs) - int(ends.CachedInfo().State.Msgs)
-	for _, n := range seals.State.Subjects {
-		left += int(n)
+	left := int(calls.CachedInfo().State.Msgs)
+	for subject, n := range kinds.State.Subjects {
+		if !aside(subject) {
+			left -= int(n)
+		}
 	}
 	if left != 0 {
 		return left, nil
@@ -123,7 +130,7 @@ func (s *store) endings(ctx context.Context) (endings []check.Ending, err error)
 
 func addEnding(endings []check.Ending, m *jetstream.RawStreamMsg) ([]check.Ending, error) {
 	var e callsv1.Ending
-	if strings.HasPrefix(m.Subject, seals) {
+	if aside(m.Subject) {
 		return endings, nil
 	}
 	if err := read(m, &e); err != nil {

@@ -36,6 +36,7 @@ var scenarios = []scenario{
 	{"away", 20, away, "a 1C that is away: refusing, hanging, answering 503"},
 	{"kill-up", 12, killUp, `kill -9 of "callbus up"`},
 	{"lanes", 30, lanes, "2, 4 and 3 lanes under load, adapters and the command killed in the middle"},
+	{"behind", 60, behind, "a backlog that is worked off: do new calls of other lines go before it? Adapters, broker and 1C go and come, the lanes change"},
 	{"adapters", 60, rolling, "three adapters of one target, stopped and started in turn: the gaps of the lanes"},
 	{"clock", 40, clock, "the clocks of broker, ingest and adapters step by seconds, an hour, a day and a month, both ways"},
 	{"power", 15, power, "power cuts of the machine with the store"},

@@ -31,7 +31,7 @@ var calls = [][]string{
 }
 
 // planLine spreads the hits of one line over a time at random, so that some are sent within a millisecond of each
-// other: a phone does not wait for its last 200.
+// other: a phone does not wait for its last 200. The beginning is in the markers, so that a line may be planned for several times.
 func planLine(dice *rand.Rand, line string, hits int, from, to time.Duration) (plan []planned) {
 	var events []string
 	for len(events) < hits {
@@ -47,7 +47,7 @@ func planLine(dice *rand.Rand, line string, hits int, from, to time.Duration) (p
 	}
 	slices.Sort(times)
 	for i, t := range times {
-		marker := fmt.Sprintf("sip:+7495123%04d@line-%s-%d.example", dice.IntN(10000), line, i)
+		marker := fmt.Sprintf("sip:+7495123%04d@line-%s-%d.example", dice.IntN(10000), line, from.Milliseconds()+int64(i))
 		plan = append(plan, planned{at: t, hit: check.Hit{Marker: marker, Line: line, Type: events[i]}, path: path(dice, marker, line, events[i])})
 	}
 	return plan

@@ -253,12 +253,13 @@ func (c *checker) door() {
 	}
 }
 
-// endings: exactly one for each event, none without an event, and in the order of the events in each lane.
+// endings: exactly one for each event, none without an event, and on each line in the order of its events, whichever lanes it had. In a lane
+// a new event may end before older ones of other lines.
 func (c *checker) endings() {
-	there := map[uint64]bool{}
+	there := map[uint64]*Event{}
 	for i := range c.Events {
 		e := &c.Events[i]
-		there[e.Sequence] = true
+		there[e.Sequence] = e
 		switch n := len(c.ended[e.Sequence]); {
 		case n == 0:
 			c.broken("no ending", "%s of line %s has not ended", e, e.Line)
@@ -269,13 +270,15 @@ func (c *checker) endings() {
 	cursor := map[string]*Ending{}
 	for i := range c.Endings {
 		e := &c.Endings[i]
-		if !there[e.Event] || e.Target != c.rules.Target {
+		event := there[e.Event]
+		if event == nil || e.Target != c.rules.Target {
 			c.broken("stray ending", "%s is of no event", e)
+			continue
 		}
-		if last := cursor[e.Lane]; last != nil && e.Event <= last.Event {
-			c.broken("ending order", "lane %s: %s stands behind %s", e.Lane, e, last)
+		if last := cursor[event.Line]; last != nil && e.Event <= last.Event {
+			c.broken("ending order", "line %s: %s stands behind %s", event.Line, e, last)
 		}
-		cursor[e.Lane] = e
+		cursor[event.Line] = e
 	}
 }
 

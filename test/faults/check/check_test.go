@@ -69,15 +69,19 @@ func TestWhatIsPlantedIsFound(t *testing.T) {
 			e.Accepted = at(9999)
 			h.Events, h.Endings = append(h.Events, e), append(h.Endings, end)
 		}, []string{"stored twice"}},
-		"an event that nobody sent":        {func(h *History) { h.Hits = remove(h.Hits, planted) }, []string{"stray event"}},
-		"an event under another line":      {func(h *History) { h.Events[planted].Line = "102" }, []string{"changed"}},
-		"a hit stored behind a later one":  {func(h *History) { swapEvents(h, planted, planted+4) }, []string{"door"}},
-		"a time of acceptance that falls":  {func(h *History) { h.Events[planted+4].Accepted = at(1) }, []string{"door"}},
-		"an event without an ending":       {func(h *History) { h.Endings = remove(h.Endings, planted) }, []string{"no ending"}},
-		"an event with two endings":        {func(h *History) { h.Endings = append(h.Endings, again(h, planted, "dead")) }, []string{"dead", "ending order", "two endings"}},
-		"an ending without an event":       {func(h *History) { h.Endings = append(h.Endings, stray(h, 4711, "main")) }, []string{"stray ending"}},
-		"an ending of another target":      {func(h *History) { h.Endings = append(h.Endings, stray(h, 1, "second")) }, []string{"stray ending"}},
-		"endings of one lane swapped":      {func(h *History) { swapEndings(h, planted, planted+4) }, []string{"ending order"}},
+		"an event that nobody sent":       {func(h *History) { h.Hits = remove(h.Hits, planted) }, []string{"stray event"}},
+		"an event under another line":     {func(h *History) { h.Events[planted].Line = "102" }, []string{"changed"}},
+		"a hit stored behind a later one": {func(h *History) { swapEvents(h, planted, planted+4) }, []string{"door"}},
+		"a time of acceptance that falls": {func(h *History) { h.Events[planted+4].Accepted = at(1) }, []string{"door"}},
+		"an event without an ending":      {func(h *History) { h.Endings = remove(h.Endings, planted) }, []string{"no ending"}},
+		"an event with two endings":       {func(h *History) { h.Endings = append(h.Endings, again(h, planted, "dead")) }, []string{"dead", "ending order", "two endings"}},
+		"an ending without an event":      {func(h *History) { h.Endings = append(h.Endings, stray(h, 4711, "main")) }, []string{"stray ending"}},
+		"an ending of another target":     {func(h *History) { h.Endings = append(h.Endings, stray(h, 1, "second")) }, []string{"stray ending"}},
+		"endings of one line swapped":     {func(h *History) { swapEndings(h, planted, planted+4) }, []string{"ending order"}},
+		"the same in two lanes": {func(h *History) {
+			swapEndings(h, planted, planted+4)
+			h.Endings[planted].Lane = "2-0"
+		}, []string{"ending order"}},
 		"an ending of no known kind":       {func(h *History) { h.Endings[planted].Kind = "lost" }, []string{"kind"}},
 		"calls of one line swapped":        {func(h *History) { swapCalls(h, planted, planted+4) }, []string{"order", "repeat"}},
 		"a call of nothing":                {func(h *History) { h.Calls[planted].Marker = "sip:nobody" }, []string{"never delivered", "stray call"}},
@@ -146,6 +150,10 @@ func TestWhatThePromisesAllowIsListedAndBreaksNothing(t *testing.T) {
 			h.Calls[planted].Deed = Garbled
 			callTwice(h, planted, Answered, 22)
 			h.Endings[planted].Attempts = 2
+		}, nil},
+		"a lane that ends a new event before an older one of another line": {func(h *History) {
+			swapEndings(h, planted, planted+1)
+			h.Endings[planted].Lane, h.Endings[planted+1].Lane = "1-0", "1-0"
 		}, nil},
 		"a second end that was told": {func(h *History) { retype(h, planted, "missed") }, []string{"not skipped"}},
 	} {
