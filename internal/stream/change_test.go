@@ -553,7 +553,7 @@ func TestALaneRecallsWhatItsLinesWereToldInAFormerSet(t *testing.T) {
 	}
 	o.change(2)
 	got := map[call.Line]bool{}
-	err := lane(t, target(t, o.nc, "main", 2), 1).Recall(ctx(t), time.Now().Add(-time.Minute), func(e call.Event, _ verdict.Kind) { got[e.Line] = true })
+	err := lane(t, target(t, o.nc, "main", 2), 1).Recall(ctx(t), time.Now().Add(-time.Minute), func(_ uint64, e call.Event, _ verdict.Kind) { got[e.Line] = true })
 	for line, its := range want {
 		if got[line] != its {
 			t.Errorf("line %s recalled: %v, want %v (%v)", line, got[line], its, err)

@@ -255,15 +255,15 @@ func (l *Lane) readCursor(ctx context.Context) error {
 
 // Recall tells the endings of the lane's lines since a point in time, oldest first. A new owner learns from it what they
 // were told last, in lanes of a former set too. What an operator sent again is left out: it says nothing of what goes on
-// now.
-func (l *Lane) Recall(ctx context.Context, since time.Time, tell func(call.Event, verdict.Kind)) error {
+// now. The number is the event's place in CALLS. Endings may be missing (Message.SameCall).
+func (l *Lane) Recall(ctx context.Context, since time.Time, tell func(uint64, call.Event, verdict.Kind)) error {
 	set, subject := l.target.set, l.endings()
 	if since.Before(set.Since) {
 		subject = endingSubject("*", l.target.o.Name, "*")
 	}
 	return readEndings(ctx, l.target.ends, subject, &since, func(e Ended) {
 		if !e.Again && LaneOf(e.Event.Site, e.Event.Line, set.Lanes) == l.index {
-			tell(e.Event, e.Kind)
+			tell(e.Sequence, e.Event, e.Kind)
 		}
 	})
 }

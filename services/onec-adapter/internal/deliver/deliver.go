@@ -28,6 +28,8 @@ type Message interface {
 	TakenOver() bool // another adapter may have worked on the lane since its last message here
 	Sequence() uint64
 	Deliveries() int
+	// SameCall reports whether the line had no other call between an earlier event and this end, so far as that is known.
+	SameCall(ctx context.Context, earlier uint64) (bool, error)
 	// Hold keeps the message in hand until drop is called. held ends where another adapter may get it; a call must end with it.
 	Hold(context.Context) (held context.Context, drop func())
 	Ours(context.Context) (bool, error) // the fence
@@ -41,7 +43,7 @@ type Lane interface {
 	Next(context.Context) (Message, error)
 	Pause()
 	Close(context.Context) error
-	Recall(ctx context.Context, since time.Time, tell func(call.Event, verdict.Kind)) error
+	Recall(ctx context.Context, since time.Time, tell func(sequence uint64, e call.Event, k verdict.Kind)) error
 }
 
 // Receiver is the target. Its errors may be a verdict.Failure; others count as the target's.

@@ -48,6 +48,7 @@ type fakeMessage struct {
 	again      bool
 	taken      bool
 	notOurs    bool
+	another    error         // why it cannot be told whether the line had another call since; anotherCall: it had
 	fence      error         // what the first question whether it is ours meets with
 	heldFor    time.Duration // at the first try; 0: for as long as it takes
 	endings    []verdict.Ending
@@ -68,9 +69,9 @@ func (l *fakeLane) Close(context.Context) error {
 	return nil
 }
 
-func (l *fakeLane) Recall(_ context.Context, _ time.Time, tell func(call.Event, verdict.Kind)) error {
-	for _, p := range l.past {
-		tell(p.event, p.kind)
+func (l *fakeLane) Recall(_ context.Context, _ time.Time, tell func(uint64, call.Event, verdict.Kind)) error {
+	for i, p := range l.past {
+		tell(uint64(i+1), p.event, p.kind)
 	}
 	return nil
 }
@@ -122,6 +123,16 @@ func (m *fakeMessage) Ours(context.Context) (bool, error) {
 	err := m.fence
 	m.fence = nil
 	return !m.notOurs && err == nil, err
+}
+
+// anotherCall is what fakeMessage.another is where a call of the line lies between.
+var anotherCall = errors.New("there was another call")
+
+func (m *fakeMessage) SameCall(context.Context, uint64) (bool, error) {
+	if m.another == anotherCall {
+		return false, nil
+	}
+	return m.another == nil, m.another
 }
 
 func (m *fakeMessage) Later(d time.Duration) error {
@@ -656,6 +667,56 @@ func TestTheRulesSkip(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Bug: what an earlier owner told was taken for all that the line was told, though its ring's ending was missing.
+func TestAnEndIsKeptForWhatAnotherOwnerToldOnlyWhereNoCallLiesBetween(t *testing.T) {
+	told := []past{{event("x", call.Incoming), verdict.Delivered}, {event("a", call.Missed), verdict.Delivered}}
+	stale := []past{{event("x", call.Incoming), verdict.Skipped}}
+	for _, c := range []struct {
+		name     string
+		past     []past
+		another  error
+		freshFor time.Duration
+		want     []string
+	}{
+		{"none lies between", told, nil, 0, []string{"skipped " + endedTwice, "skipped " + endedTwice}},
+		{"one does", told, anotherCall, 0, []string{"delivered", "skipped " + endedTwice}},
+		{"nobody can tell", told, errors.New("NATS is away"), 0, []string{"delivered", "skipped " + endedTwice}},
+		{"its ring was stale", stale, nil, 0, []string{"skipped " + ringWas, "skipped " + ringWas}},
+		{"its ring was stale, and that was another call's", stale, anotherCall, 0, []string{"delivered", "skipped " + endedTwice}},
+		{"one does, and it is stale itself", told, anotherCall, time.Nanosecond, []string{"skipped stale: older than 1ns", "skipped stale: older than 1ns"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newFakeLane("0", event("b", call.Ended), event("c", call.Ended))
+				l.past = c.past
+				all := l.waiting
+				all[0].taken, all[0].another = true, c.another
+				time.Sleep(time.Second) // the events have an age
+				deliver(&fakeOneC{}, 10*time.Second, c.freshFor, l)
+				if diff := cmp.Diff(c.want, kinds(all)); diff != "" {
+					t.Errorf("endings (-want +got):\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+// An end of our own in another word, behind one that was read back: what lies before ours may still be another call.
+func TestAnEndOfOurOwnVouchesForNoneThatWasReadBack(t *testing.T) {
+	r := newRules(Options{NotFor: notFor, Word: func(t call.EventType) string { return string(t) }})
+	again := event("c", call.Ended)
+	r.learn(5, event("a", call.Ended), verdict.Delivered)
+	r.learn(0, event("b", call.Missed), verdict.Delivered)
+	if why := r.skip(again, time.Now()); why != endedTwice || r.recalled(again, why) != 5 {
+		t.Errorf("%q, read back of event %d, want %q and 5", why, r.recalled(again, why), endedTwice)
+	}
+	r.learn(0, event("d", call.Incoming), verdict.Delivered)
+	r.learn(0, again, verdict.Delivered)
+	if why := r.skip(again, time.Now()); why != endedTwice || r.recalled(again, why) != 0 {
+		t.Errorf("behind a ring of our own: %q, read back of event %d, want %q and 0", why, r.recalled(again, why), endedTwice)
 	}
 }
 

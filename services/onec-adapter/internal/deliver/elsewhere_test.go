@@ -36,9 +36,9 @@ func (s *script) Next(ctx context.Context) (Message, error) {
 	return scripted{s, s.at - 1}, nil
 }
 
-func (s *script) Recall(_ context.Context, _ time.Time, tell func(call.Event, verdict.Kind)) error {
-	for _, t := range s.told {
-		tell(call.Event{Line: "101", Type: t}, verdict.Delivered)
+func (s *script) Recall(_ context.Context, _ time.Time, tell func(uint64, call.Event, verdict.Kind)) error {
+	for i, t := range s.told {
+		tell(uint64(i+1), call.Event{Line: "101", Type: t}, verdict.Delivered)
 	}
 	return nil
 }
@@ -56,6 +56,7 @@ func (m scripted) Sequence() uint64                                   { return u
 func (m scripted) Deliveries() int                                    { return 1 }
 func (m scripted) Hold(ctx context.Context) (context.Context, func()) { return ctx, func() {} }
 func (m scripted) Ours(context.Context) (bool, error)                 { return true, nil }
+func (m scripted) SameCall(context.Context, uint64) (bool, error)     { return true, nil }
 func (m scripted) Later(time.Duration) error                          { return nil }
 
 func (m scripted) End(_ context.Context, e verdict.Ending, _ func(error)) (bool, error) {

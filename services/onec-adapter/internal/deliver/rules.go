@@ -29,6 +29,9 @@ type lineKey struct {
 type lineState struct {
 	call callState
 	ends []string // callEnded: the words that it was told the end in
+	// recalled is the place in CALLS of the event that this was read back of; 0: it ended here. What came after that may have
+	// lost its ending, so it is not enough to keep an end from the target.
+	recalled uint64
 }
 
 // callState is what it knows of the line's call. The zero value: not known here, so nothing is kept from it.
@@ -89,13 +92,25 @@ func (r *rules) skip(e call.Event, now time.Time) (why string) {
 	return ""
 }
 
-// learn remembers what the target knows of a line after an ending.
+// recalled is the place in CALLS of the event that a reason goes back to, where that is known from the record only; else 0.
+func (r *rules) recalled(e call.Event, why string) uint64 {
+	if why != endedTwice && why != ringWas {
+		return 0
+	}
+	return r.lines[lineKey{e.Site, e.Line}].recalled
+}
+
+// doubt forgets a line.
+func (r *rules) doubt(e call.Event) { delete(r.lines, lineKey{e.Site, e.Line}) }
+
+// learn remembers what the target knows of a line after an ending: one that was read back (recalled is its event's place in CALLS), or
+// of our own (0).
 //
 //	            delivered    dead                  skipped
 //	ring, dial  callOpen     callOpen              ringStale, unless callOpen
 //	answer      callOpen     callOpen              nothing
 //	end         callEnded    nothing: not taken    nothing
-func (r *rules) learn(e call.Event, kind verdict.Kind) {
+func (r *rules) learn(recalled uint64, e call.Event, kind verdict.Kind) {
 	if r.notFor(e) != "" {
 		return
 	}
@@ -103,12 +118,15 @@ func (r *rules) learn(e call.Event, kind verdict.Kind) {
 	state := r.lines[key]
 	switch {
 	case kind == verdict.Skipped && begins(e.Type) && state.call != callOpen:
-		state = lineState{call: ringStale}
+		state = lineState{call: ringStale, recalled: recalled}
 	case kind == verdict.Delivered && ends(e.Type):
 		if slices.Contains(state.ends, r.word(e.Type)) {
 			return
 		}
-		state = lineState{callEnded, append(slices.Clip(state.ends), r.word(e.Type))}
+		if state.call != callEnded {
+			state = lineState{call: callEnded, recalled: recalled}
+		}
+		state.ends = append(slices.Clip(state.ends), r.word(e.Type))
 	case kind != verdict.Skipped && !ends(e.Type):
 		state = lineState{call: callOpen}
 	default:

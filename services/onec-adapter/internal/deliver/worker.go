@@ -119,7 +119,7 @@ func (w *worker) work(stop, ctx context.Context, p pass, m Message) {
 	held, drop := m.Hold(ctx)
 	defer drop()
 	w.remember(ctx, m)
-	if why := w.kept(m); why.Kind != verdict.Undecided {
+	if why := w.kept(ctx, m); why.Kind != verdict.Undecided {
 		w.gate.nothing(p)
 		w.settle(ctx, m, tried{ending: w.ending(why, verdict.Reply{})})
 		return
@@ -194,17 +194,31 @@ func (w *worker) remember(ctx context.Context, m Message) {
 }
 
 // kept is the verdict of a message that never reaches 1C.
-func (w *worker) kept(m Message) verdict.Verdict {
+func (w *worker) kept(ctx context.Context, m Message) verdict.Verdict {
 	if err := m.Broken(); err != nil {
 		return verdict.Never(err.Error())
 	}
 	if m.Again() {
 		return verdict.Verdict{}
 	}
-	if why := w.rules.skip(m.Event(), time.Now()); why != "" {
+	why := w.rules.skip(m.Event(), time.Now())
+	if earlier := w.rules.recalled(m.Event(), why); earlier != 0 && !w.sameCall(ctx, m, earlier) {
+		w.rules.doubt(m.Event())
+		why = w.rules.skip(m.Event(), time.Now())
+	}
+	if why != "" {
 		return verdict.Skip(why)
 	}
 	return verdict.Verdict{}
+}
+
+// sameCall is false where it cannot be told: an end that is told twice does no harm, one that is never told leaves a card open.
+func (w *worker) sameCall(ctx context.Context, m Message, earlier uint64) bool {
+	same, err := m.SameCall(ctx, earlier)
+	if err != nil {
+		w.o.Log.Warn().Err(err).Str("lane", w.lane.Name()).Msg("lane.recall: what the lines were told last is not known")
+	}
+	return same && err == nil
 }
 
 // tried is the outcome of one try.
@@ -357,7 +371,7 @@ func (w *worker) settle(ctx context.Context, m Message, t tried) {
 // learn remembers an ending. What an operator sent again belongs to no call of today: the rules do not see it.
 func (w *worker) learn(m Message, k verdict.Kind) {
 	if !m.Again() {
-		w.rules.learn(m.Event(), k)
+		w.rules.learn(0, m.Event(), k)
 	}
 	w.head = head{}
 }
