@@ -73,3 +73,6 @@ func (t *Target) Consumer(ctx context.Context, i int) (*jetstream.ConsumerInfo, 
 	}
 	return c.CachedInfo(), nil
 }
+
+// Oversleep keeps the timer of a hold from ever telling that it is over.
+func (m *Message) Oversleep() { m.hand.lease.Stop() }

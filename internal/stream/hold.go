@@ -31,7 +31,7 @@ type hand struct {
 	drop  func()
 
 	renewing sync.Mutex
-	renewed  time.Time // when the lease was asked for that is in force
+	renewed  time.Time // when the lease was asked for that is in force; at first, when it came here
 }
 
 // Hold keeps the message in hand until drop is called, however long that is. held ends sooner where the broker has not
@@ -102,7 +102,7 @@ func (h *hand) back(after time.Duration) error {
 	if h.drop != nil {
 		h.drop()
 	}
-	if h.lost.Load() {
+	if !h.held() {
 		return nil
 	}
 	if after <= 0 {
@@ -110,6 +110,14 @@ func (h *hand) back(after time.Duration) error {
 	}
 	h.lane.rest = time.Now().Add(after)
 	return h.raw.NakWithDelay(after)
+}
+
+// held reports whether the lease that was asked for last is still in force. Its timer alone does not tell: who wakes from a frost may be
+// here before it.
+func (h *hand) held() bool {
+	h.renewing.Lock()
+	defer h.renewing.Unlock()
+	return !h.lost.Load() && time.Since(h.renewed) < lease(h.lane.consumer.CachedInfo().Config.AckWait)
 }
 
 func lease(wait time.Duration) time.Duration { return wait * (beats - 1) / beats }

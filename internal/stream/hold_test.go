@@ -166,13 +166,37 @@ func TestAnEndingAfterTheHoldWasLostIsUnsure(t *testing.T) {
 	<-held.Done()
 	server.Restart()
 	end(t, m, verdict.Done())
-	var all []stream.Ended
-	if err := stream.EndingsSince(ctx(t), server.Connect(), time.Now().Add(-time.Hour), func(e stream.Ended) { all = append(all, e) }); err != nil {
-		t.Fatal(err)
-	}
-	if len(all) != 1 || !all[0].Unsure {
+	if all := endingsOf(t, server.Connect()); len(all) != 1 || !all[0].Unsure {
 		t.Errorf("endings %+v, want one that says it is unsure", all)
 	}
+}
+
+// The bug: who woke from a frost had stored his ending before the timer of his hold told him that it was lost (faults -scenario behind
+// -seconds 40 -seed 14).
+func TestAnEndingIsUnsureThoughNoTimerHasToldThatTheHoldWasLost(t *testing.T) {
+	t.Parallel()
+	server := natstest.Start(t)
+	nc := server.Declared()
+	publish(t, publisher(t, nc), "101", 1)
+	m := next(t, usualLane(t, nc))
+	_, drop := m.Hold(ctx(t))
+	defer drop()
+	server.Stop()
+	m.Oversleep()
+	time.Sleep(stream.AckWait)
+	server.Restart()
+	end(t, m, verdict.Done())
+	if all := endingsOf(t, server.Connect()); len(all) != 1 || !all[0].Unsure {
+		t.Errorf("endings %+v, want one that says it is unsure", all)
+	}
+}
+
+func endingsOf(t *testing.T, nc *nats.Conn) (all []stream.Ended) {
+	t.Helper()
+	if err := stream.EndingsSince(ctx(t), nc, time.Now().Add(-time.Hour), func(e stream.Ended) { all = append(all, e) }); err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
 
 // cuttable is a way to a server that breaks where a client says something, and stays broken until it is opened.

@@ -213,7 +213,7 @@ func (l *Lane) look(ctx context.Context, raw jetstream.Msg) (*Message, error) {
 		return nil, raw.NakWithDelay(max(wait, time.Millisecond))
 	}
 	m := &Message{
-		lane: l, hand: &hand{lane: l, raw: raw, broker: l.broker, sequence: meta.Sequence.Stream, delivery: meta.Sequence.Consumer},
+		lane: l, hand: &hand{lane: l, raw: raw, broker: l.broker, sequence: meta.Sequence.Stream, delivery: meta.Sequence.Consumer, renewed: time.Now()},
 		sequence: meta.Sequence.Stream, deliveries: meta.NumDelivered, taken: l.taken,
 		again: strings.HasPrefix(raw.Subject(), "again."), letter: letterOf(raw.Headers()),
 	}
@@ -391,7 +391,7 @@ func (m *Message) end(ctx context.Context, e verdict.Ending, now time.Time) (boo
 		// Ours, whose PubAck came too late, has the time that we gave it.
 		return m.sequence == l.cursor.calls && l.cursor.at.Equal(now), nil
 	}
-	e.Unsure = e.Unsure || m.hand.lost.Load() // of two endings this may be the one that is stored, and the other call's is dropped
+	e.Unsure = e.Unsure || !m.hand.held() // of two endings this may be the one that is stored, and the other call's is dropped
 	stored, err := l.store(ctx, m, e, now)
 	if err != nil {
 		l.known = false // wrong last sequence, or an answer that never came: look before the next try
