@@ -26,6 +26,9 @@ func branch(args []string) int {
 	b.fs.StringVar(&b.out, "out", "", "add: file for the branch's key; default ./NAME.creds")
 	return b.run(args, func(ctx context.Context, nc *nats.Conn) error {
 		ours, err := b.ours(nc)
+		if err == nil && !ours && b.verb == "add" {
+			err = b.exported(ctx, nc)
+		}
 		if err != nil {
 			return err
 		}
@@ -59,9 +62,13 @@ func (b *branches) add(ours bool) (err error) {
 		return errors.New(b.tongue.Sayf("there is a branch %s; take another name, or remove it first: callbus branch remove %[1]s",
 			"филиал %s уже есть; возьмите другое имя или сначала удалите его: callbus branch remove %[1]s", name))
 	}
-	if b.branch.Key, err = broker.NewKey(b.out); err == nil && ours {
-		err = broker.AdmitBranch(b.folder, b.branch)
-	}
+	err = newKey(b.out, func(public string) error {
+		b.branch.Key = public
+		if !ours {
+			return nil
+		}
+		return broker.AdmitBranch(b.folder, b.branch)
+	})
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package callbus
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -172,6 +173,33 @@ func (l *line) ours(nc *nats.Conn) (bool, error) {
 			"хранилище, работающее по адресу %s, лежит не в %s: запустите команду на его машине и назовите папку данных флагом --data", l.url, l.folder))
 	}
 	return true, nil
+}
+
+// exported refuses where what ownConfig prints would import from an account that is not there: the streams are in another one, as in a
+// configuration without accounts. A server that does not say whose this connection is, is believed.
+func (l *line) exported(ctx context.Context, nc *nats.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	var user struct{ Data struct{ Account string } }
+	said, err := nc.RequestWithContext(ctx, "$SYS.REQ.USER.INFO", nil)
+	if err != nil || json.Unmarshal(said.Data, &user) != nil || user.Data.Account == "" || user.Data.Account == broker.Exporter {
+		return nil
+	}
+	return errors.New(l.tongue.Sayf("the configuration of this NATS has no account %s to let anybody in from (the streams are in %s): take accounts { } over from deploy/nats/hub.conf or cluster.conf first. Nothing was made",
+		"в конфигурации этого NATS нет account %s, из которого можно дать доступ (потоки лежат в %s): сначала перенесите accounts { } из deploy/nats/hub.conf или cluster.conf. Ничего не создано",
+		broker.Exporter, user.Data.Account))
+}
+
+// newKey writes the key of a tap or a branch and has it admitted. One that is not is not left behind.
+func newKey(file string, admit func(public string) error) error {
+	public, err := broker.NewKey(file)
+	if err != nil {
+		return err
+	}
+	if err := admit(public); err != nil {
+		return errors.Join(err, os.Remove(file))
+	}
+	return nil
 }
 
 // ownConfig prints what lets somebody into a NATS that is not ours.

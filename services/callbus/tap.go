@@ -53,6 +53,9 @@ func (t *taps) read() (err error) {
 
 func (t *taps) add(ctx context.Context, nc *nats.Conn) error {
 	ours, err := t.ours(nc)
+	if err == nil && !ours {
+		err = t.exported(ctx, nc)
+	}
 	if err != nil {
 		return err
 	}
@@ -64,9 +67,13 @@ func (t *taps) add(ctx context.Context, nc *nats.Conn) error {
 	if err != nil {
 		return err
 	}
-	if t.tap.Key, err = broker.NewKey(t.out); err == nil && ours {
-		err = broker.AdmitTap(t.folder, t.tap)
-	}
+	err = newKey(t.out, func(public string) error {
+		t.tap.Key = public
+		if !ours {
+			return nil
+		}
+		return broker.AdmitTap(t.folder, t.tap)
+	})
 	if err != nil {
 		return errors.Join(err, stream.RemoveTap(ctx, nc, t.tap.Name))
 	}
