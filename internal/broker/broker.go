@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -34,6 +35,8 @@ type Broker struct {
 	room   int64
 	guests bool
 	creds  string
+	store  string
+	stage  string // folder in memory; empty: none
 }
 
 // ErrLocked says that another process works on the same data folder. The server itself has no such lock: two of
@@ -106,12 +109,13 @@ func start(o Options, lock *flock.Flock) (*Broker, error) {
 	if porter.guests, err = listen(opts, o.Listen); err != nil {
 		return nil, err
 	}
+	dropStaged(store)
 	s, err := run(opts, porter, o.Log)
 	if err != nil {
 		return nil, err
 	}
 	go porter.watch()
-	return &Broker{server: s, lock: lock, room: room, guests: porter.guests, creds: creds}, nil
+	return &Broker{server: s, lock: lock, room: room, guests: porter.guests, creds: creds, store: store}, nil
 }
 
 // listen opens the server to other clients. On loopback everybody may listen to calls, and do nothing else: 1C
@@ -223,5 +227,8 @@ const (
 func (b *Broker) Stop() error {
 	b.server.Shutdown()
 	b.server.WaitForShutdown()
+	if b.stage != "" {
+		_ = os.RemoveAll(b.stage) // it is in memory, and gone with the next start of the machine at the latest
+	}
 	return b.lock.Unlock()
 }

@@ -57,7 +57,7 @@ func (c *Cluster) declare() {
 	}
 	for begin := time.Now(); time.Since(begin) < Patience; time.Sleep(100 * time.Millisecond) {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		_, err = stream.DeclareIngest(ctx, js, Room, 3)
+		_, err = stream.DeclareIngest(ctx, js, Room, 3, false)
 		cancel()
 		if err == nil {
 			return

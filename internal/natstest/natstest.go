@@ -119,7 +119,7 @@ func (s *Server) Declared() *nats.Conn {
 	defer cancel()
 	js, err := jetstream.New(nc)
 	if err == nil {
-		_, err = stream.DeclareIngest(ctx, js, Room, 1)
+		_, err = stream.DeclareIngest(ctx, js, Room, 1, true)
 	}
 	if err != nil {
 		s.t.Fatalf("declare the streams: %v", err)

@@ -6,6 +6,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/callbus/callbus/internal/call"
 )
 
 // The steps of a change, after each of which a test lets it die.
@@ -76,3 +78,36 @@ func (t *Target) Consumer(ctx context.Context, i int) (*jetstream.ConsumerInfo, 
 
 // Oversleep keeps the timer of a hold from ever telling that it is over.
 func (m *Message) Oversleep() { m.hand.lease.Stop() }
+
+// Stamp does what comes before an event is stored.
+func Stamp(e call.Event) error {
+	_, err := stamp(e, "")
+	return err
+}
+
+// Batch stores events as one batch, as if they had come together, and says whether they were.
+func (p *Publisher) Batch(events ...call.Event) (bool, error) {
+	var ws []*waiter
+	for _, e := range events {
+		m, err := encode(Subject(e.Type), e)
+		if err != nil {
+			return false, err
+		}
+		m.Header.Set(nats.MsgIdHdr, e.ID)
+		ws = append(ws, &waiter{it: &pending{msg: m}})
+	}
+	return p.calls.batch(ws) == stored, nil
+}
+
+// Once publishes an event with the id that it has.
+func (p *Publisher) Once(ctx context.Context, e call.Event) error {
+	m, err := encode(Subject(e.Type), e)
+	if err != nil {
+		return err
+	}
+	m.Header.Set(nats.MsgIdHdr, e.ID)
+	return p.publish(ctx, &pending{event: e, msg: m}, false)
+}
+
+// Committed reports whether an answer says that a batch is stored.
+func Committed(answer []byte, id string, n int) bool { return committed(answer, id, n) == stored }

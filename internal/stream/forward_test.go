@@ -404,7 +404,7 @@ func TestAHubThatIsNotThereYetIsWaitedFor(t *testing.T) {
 	}
 	there := hub.Connect()
 	js, _ := jetstream.New(there)
-	if _, err := stream.DeclareIngest(ctx(t), js, natstest.Room, 1); err != nil {
+	if _, err := stream.DeclareIngest(ctx(t), js, natstest.Room, 1, true); err != nil {
 		t.Fatal(err)
 	}
 	b.passed()

@@ -43,6 +43,9 @@ type Publisher struct {
 	seed   maphash.Seed
 	doors  [doors]door
 	closed atomic.Pointer[error]
+	// calls and phones put together what goes to their streams; nil: every event goes alone.
+	calls, phones *group
+	sound         func() error // of an embedded store: nil while it can write
 }
 
 // door lets one event of its lines through at a time. The waiters of a Go channel are served first come, first
@@ -54,10 +57,10 @@ type door struct {
 	unsettled *pending
 }
 
-// pending is a message on its way: where it is stored, and where its live copy goes.
+// pending is an event on its way.
 type pending struct {
+	event call.Event
 	msg   *nats.Msg
-	live  string
 	since time.Time
 }
 
@@ -75,6 +78,12 @@ func NewPublisher(nc *nats.Conn, site string) (*Publisher, error) {
 	p.there.Store(nc.IsConnected())
 	go p.watch(changes)
 	return p, nil
+}
+
+// Together makes events that come at once share one fsync, as soon as least of them wait for it. It is for the embedded
+// store: a cluster does that by itself, and where nothing is fsynced it would be slower. sound is nil while the store can write.
+func (p *Publisher) Together(least int, sound func() error) {
+	p.calls, p.phones, p.sound = &group{p: p, least: least}, &group{p: p, least: least}, sound
 }
 
 // watch keeps what is known of the connection until it is closed.
@@ -149,7 +158,7 @@ func (p *Publisher) settle(ctx context.Context, d *door) error {
 		return nil
 	}
 	if time.Since(d.unsettled.since) < dedupWindow-10*time.Second {
-		if err := p.store(ctx, d.unsettled); err != nil {
+		if err := p.publish(ctx, d.unsettled, false); err != nil {
 			return fmt.Errorf("the line's last event comes first: %w", err)
 		}
 	}
@@ -158,35 +167,70 @@ func (p *Publisher) settle(ctx context.Context, d *door) error {
 }
 
 func (p *Publisher) through(ctx context.Context, d *door, e call.Event) (call.Event, error) {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return e, fmt.Errorf("make an id: %w", err)
-	}
-	e.ID, e.Time, e.Site = id.String(), time.Now().UTC().Truncate(time.Microsecond), p.site
-	m, err := encode(Subject(e.Type), e)
+	it, err := stamp(e, p.site)
 	if err != nil {
 		return e, err
 	}
-	m.Header.Set(nats.MsgIdHdr, e.ID)
-	it := &pending{msg: m, live: LiveSubject(e.Line, e.Type), since: time.Now()}
 	err = p.store(ctx, it)
 	if errors.Is(err, ErrUnsettled) {
 		d.unsettled = it
 	}
-	return e, err
+	return it.event, err
 }
 
-// store returns nil once the message is on disk, and sends the live copy then. A late answer is not a failure: the
-// same id is sent again until the patience is at its end.
+// stamp gives the event its id, its time and its site.
+func stamp(e call.Event, site string) (*pending, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, fmt.Errorf("make an id: %w", err)
+	}
+	e.ID, e.Time, e.Site = id.String(), time.Now().UTC().Truncate(time.Microsecond), site
+	m, err := encode(Subject(e.Type), e)
+	if err != nil {
+		return nil, err
+	}
+	m.Header.Set(nats.MsgIdHdr, e.ID)
+	return &pending{event: e, msg: m, since: time.Now()}, nil
+}
+
+// store returns nil once the message is on disk.
 func (p *Publisher) store(ctx context.Context, it *pending) error {
-	for late := false; ; late = true {
+	g := p.calls
+	if it.event.Type.OfPhone() {
+		g = p.phones
+	}
+	if g == nil {
+		return p.publish(ctx, it, false)
+	}
+	o := g.join(it)
+	switch o {
+	case stored:
+		p.show(it)
+		return nil
+	case single:
+		defer g.leave()
+	}
+	return p.publish(ctx, it, o == unclear)
+}
+
+// show sends the live copy. At most once, to whoever watches one line: the stream has it.
+func (p *Publisher) show(it *pending) {
+	_ = p.nc.PublishMsg(&nats.Msg{Subject: LiveSubject(it.event.Line, it.event.Type), Header: it.msg.Header, Data: it.msg.Data})
+}
+
+// publish stores one message and sends the live copy. A late answer is not a failure: the same id is sent again until
+// the patience is at its end. late: it may have been stored before.
+func (p *Publisher) publish(ctx context.Context, it *pending, late bool) error {
+	for ; ; late = true {
 		try, cancel := context.WithTimeout(ctx, oneTry)
-		_, err := p.js.PublishMsg(try, it.msg, jetstream.WithRetryAttempts(0))
+		ack, err := p.js.PublishMsg(try, it.msg, jetstream.WithRetryAttempts(0))
 		cancel()
 		switch {
 		case err == nil:
-			// At most once, to whoever watches one line: the stream has it.
-			_ = p.nc.PublishMsg(&nats.Msg{Subject: it.live, Header: it.msg.Header, Data: it.msg.Data})
+			if err := p.proven(ack); err != nil {
+				return err
+			}
+			p.show(it)
 			return nil
 		case errors.Is(err, jetstream.ErrNoStreamResponse) && ctx.Err() == nil && p.ready() == nil:
 			// A cluster that elects a leader for the stream has none for a moment.
@@ -205,6 +249,17 @@ func (p *Publisher) store(ctx context.Context, it *pending) error {
 		}
 		time.Sleep(5 * time.Millisecond) // an error that comes at once must not spin
 	}
+}
+
+// proven doubts a duplicate: of a batch whose fsync failed the server knows the ids all the same.
+func (p *Publisher) proven(ack *jetstream.PubAck) error {
+	if !ack.Duplicate || p.sound == nil {
+		return nil
+	}
+	if err := p.sound(); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnsettled, err)
+	}
+	return nil
 }
 
 // inProcess is what a cluster says of an id that it was given and has not stored by a quorum yet.

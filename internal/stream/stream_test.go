@@ -505,7 +505,7 @@ func TestAStreamThatWasMadeAnewBeginsAtItsBeginning(t *testing.T) {
 	if err := js.DeleteStream(ctx(t), stream.Calls); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := stream.DeclareIngest(ctx(t), js, natstest.Room, 1); err != nil {
+	if _, err := stream.DeclareIngest(ctx(t), js, natstest.Room, 1, true); err != nil {
 		t.Fatal(err)
 	}
 	publish(t, p, "101", 7)

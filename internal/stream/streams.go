@@ -23,17 +23,17 @@ const maxMessage = 128 << 10
 
 // DeclareIngest creates the streams that ingest owns: CALLS with the given room in bytes, PHONES and HITS. CALLS has
 // no age limit: it deleted what was not yet delivered, even with DiscardNew (tried). The returned lines say where an
-// existing stream differs; nobody lowers what is there.
-func DeclareIngest(ctx context.Context, js jetstream.JetStream, room int64, replicas int) (differences []string, err error) {
+// existing stream differs; nobody lowers what is there. together says that a publisher stores together what comes at once.
+func DeclareIngest(ctx context.Context, js jetstream.JetStream, room int64, replicas int, together bool) (differences []string, err error) {
 	return declare(ctx, js,
 		jetstream.StreamConfig{
 			Name: Calls, Subjects: []string{"calls.*", "again.*.*"}, Description: "what happened on which line",
 			Discard: jetstream.DiscardNew, MaxBytes: room, MaxMsgSize: maxMessage, Replicas: replicas,
-			Duplicates: dedupWindow,
+			Duplicates: dedupWindow, AllowAtomicPublish: together,
 		},
 		jetstream.StreamConfig{
 			Name: Phones, Subjects: []string{"phones.*"}, Description: "what phones said of themselves",
-			MaxAge: 7 * day, MaxBytes: 64 << 20, MaxMsgSize: maxMessage, Replicas: replicas,
+			MaxAge: 7 * day, MaxBytes: 64 << 20, MaxMsgSize: maxMessage, Replicas: replicas, AllowAtomicPublish: together,
 		},
 		jetstream.StreamConfig{
 			Name: Hits, Subjects: []string{"hits.*"}, Description: "hits that could not be used",
@@ -83,13 +83,18 @@ func declare(ctx context.Context, js jetstream.JetStream, wanted ...jetstream.St
 	return differences, nil
 }
 
-// reconcile raises the room of a stream that is there, and says what else differs.
+// reconcile raises the room of a stream that is there, lets it take batches, and says what else differs.
 func reconcile(ctx context.Context, js jetstream.JetStream, is, want jetstream.StreamConfig) (differences []string, err error) {
-	if want.MaxBytes > is.MaxBytes && is.MaxBytes > 0 {
-		was := is.MaxBytes
-		is.MaxBytes = want.MaxBytes
+	raise := want.MaxBytes > is.MaxBytes && is.MaxBytes > 0
+	batches := want.AllowAtomicPublish && !is.AllowAtomicPublish
+	if raise || batches {
+		was := is
+		if raise {
+			is.MaxBytes = want.MaxBytes
+		}
+		is.AllowAtomicPublish = is.AllowAtomicPublish || batches
 		if _, err := js.UpdateStream(ctx, is); err != nil {
-			return nil, fmt.Errorf("raise the room of stream %s from %d to %d bytes: %w", is.Name, was, want.MaxBytes, err)
+			return nil, fmt.Errorf("raise the room of stream %s from %d to %d bytes, let it take batches: %w", is.Name, was.MaxBytes, is.MaxBytes, err)
 		}
 	}
 	return compare(is, want), nil

@@ -72,7 +72,7 @@ func startClusteredHub(t *testing.T) *clusteredHub {
 	}
 	for begin := time.Now(); time.Since(begin) < electing; {
 		try, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-		_, err = stream.DeclareIngest(try, h.js, 64<<20, 3)
+		_, err = stream.DeclareIngest(try, h.js, 64<<20, 3, false)
 		cancel()
 		if err == nil {
 			return h

@@ -62,7 +62,7 @@ func declare(t *testing.T, nc *nats.Conn) {
 	t.Helper()
 	js, err := jetstream.New(nc)
 	if err == nil {
-		_, err = stream.DeclareIngest(rig.Context(t), js, 64<<20, 1)
+		_, err = stream.DeclareIngest(rig.Context(t), js, 64<<20, 1, false)
 	}
 	if err != nil {
 		t.Fatal(err)

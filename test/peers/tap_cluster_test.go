@@ -62,7 +62,7 @@ func TestWhatTapAddPrintsForAServerOfOnesOwnLetsTheTapReadAndNothingElse(t *test
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := stream.DeclareIngest(rig.Context(t), js, 16<<20, 1); err != nil {
+	if _, err := stream.DeclareIngest(rig.Context(t), js, 16<<20, 1, false); err != nil {
 		t.Fatal(err)
 	}
 	key := filepath.Join(t.TempDir(), "journal.creds")

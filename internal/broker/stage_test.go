@@ -1,0 +1,108 @@
+package broker
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// batched starts a broker with a stream that takes batches, and returns the stream's folder.
+func batched(t *testing.T, dir string) (b *Broker, folder string) {
+	t.Helper()
+	b = started(t, Options{Dir: dir})
+	nc, err := nats.Connect("", nats.InProcessServer(b), serviceOption(t, b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	if err == nil {
+		_, err = js.CreateOrUpdateStream(t.Context(), jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}, AllowAtomicPublish: true})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	folders, err := filepath.Glob(filepath.Join(dir, "nats", "jetstream", "*", "streams", "S"))
+	if err != nil || len(folders) != 1 {
+		t.Fatalf("folders of the stream: %v (%v)", folders, err)
+	}
+	return b, folders[0]
+}
+
+func inMemory(t *testing.T, b *Broker, streams ...string) {
+	t.Helper()
+	if _, err := os.Stat(memory); err != nil {
+		t.Skipf("no folder in memory: %v", err)
+	}
+	if !b.Stage(streams...) {
+		t.Fatal("there is a folder in memory, and it was not taken")
+	}
+}
+
+func TestBatchesAreStagedInAFolderInMemoryThatGoesWithTheBroker(t *testing.T) {
+	b, folder := batched(t, t.TempDir())
+	inMemory(t, b, "S")
+	to, err := os.Readlink(filepath.Join(folder, stageFolder))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(filepath.Dir(to)); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("%s: %v (%v), want it readable by nobody else", to, info.Mode(), err)
+	}
+	if !b.Stage("S") {
+		t.Error("a second user of the broker is told that there is none")
+	}
+	if err := b.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Dir(to)); !os.IsNotExist(err) {
+		t.Errorf("it is still there: %v", err)
+	}
+}
+
+// As after a kill: the link is there, and the folder, or after a power cut the link alone.
+func TestWhatAKilledBrokerHasStagedIsRemovedAndStagedAnew(t *testing.T) {
+	for _, power := range []string{"on", "cut"} {
+		t.Run(power, func(t *testing.T) {
+			dir := t.TempDir()
+			b, folder := batched(t, dir)
+			inMemory(t, b, "S")
+			if err := b.Stop(); err != nil {
+				t.Fatal(err)
+			}
+			left, err := os.MkdirTemp(memory, stagePrefix)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer os.RemoveAll(left)
+			link := filepath.Join(folder, stageFolder)
+			_ = os.Remove(link)
+			if err := os.Symlink(filepath.Join(left, "S"), link); err != nil {
+				t.Fatal(err)
+			}
+			if power == "cut" {
+				if err := os.RemoveAll(left); err != nil {
+					t.Fatal(err)
+				}
+			}
+			again, _ := batched(t, dir)
+			inMemory(t, again, "S")
+			if _, err := os.Stat(left); !os.IsNotExist(err) {
+				t.Errorf("%s is still there: %v", left, err)
+			}
+			if err := again.Health(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestAStreamThatIsNotThereIsNotStaged(t *testing.T) {
+	b, _ := batched(t, t.TempDir())
+	if b.Stage("S", "NONE") {
+		t.Error("staged for a stream that is not there")
+	}
+}
