@@ -64,10 +64,16 @@ func branch(ctx context.Context, b *bench) ([]*outcome, error) {
 	if err := o.passed(ctx); err != nil {
 		return nil, err
 	}
+	together, err := o.grouped(ctx)
+	if err != nil {
+		return nil, err
+	}
 	end, err := o.finish(ctx, endLimit, check.Rules{Target: target, Sessions: sessions, NoDead: true})
 	if err != nil {
 		return nil, err
 	}
+	end.together = together
+	end.mustGroup()
 	if err := o.hub.stop(stopLimit); err != nil {
 		end.deaths = append(end.deaths, err.Error())
 	}
@@ -228,6 +234,7 @@ func (o *office) suffer(ctx context.Context, length time.Duration) error {
 }
 
 func (o *office) strike(ctx context.Context, h harm, last time.Duration) error {
+	o.amid(ctx, o.dice)
 	o.did(h.what, "%s, for %d ms", h.what, last.Milliseconds())
 	if err := h.do(ctx, o); err != nil {
 		return fmt.Errorf("%s: %w", h.what, err)
@@ -253,6 +260,17 @@ func (o *office) longCut(ctx context.Context) error {
 	}
 	sleep(ctx, longCut)
 	return plugIn(ctx, o)
+}
+
+// grouped are the events that the branch has stored together: to the hub they go one by one.
+func (o *office) grouped(ctx context.Context) (groups, error) {
+	s, err := openStore(o.branchNATS, o.branchKey)
+	if err != nil {
+		return groups{}, err
+	}
+	defer s.close()
+	events, err := s.events(ctx)
+	return grouped(events), err
 }
 
 // passed waits until the hub has what the branch has.

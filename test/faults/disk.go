@@ -160,6 +160,7 @@ func (f *filling) end(ctx context.Context) (*outcome, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.mustGroup()
 	var left []string
 	ends := 0
 	for _, d := range o.deaths {

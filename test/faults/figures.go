@@ -16,6 +16,7 @@ type figures struct {
 	Runs     int
 	Hits     int
 	OK       int // answered 200
+	Together int // stored together with others
 	Lost     int // answered 200 and not in CALLS, or without an ending
 	Disorder int // out of order where promise 2 does not allow it
 	Frosty   int // out of order where it does
@@ -31,7 +32,7 @@ func (o *outcome) figures(b *bench) figures {
 	disorder := o.broken("order", "door", "ending order")
 	unmarked := o.broken("repeat")
 	f := figures{
-		Scenario: b.scenario.name, Seed: b.seed, Runs: 1, Hits: len(o.history.Hits), Lost: o.broken("lost"),
+		Scenario: b.scenario.name, Seed: b.seed, Runs: 1, Hits: len(o.history.Hits), Together: o.together.events, Lost: o.broken("lost"),
 		Disorder: disorder, Frosty: o.report.OutOfOrder - o.broken("order"), NotOnce: o.broken("no ending", "two endings"),
 		Marked: max(0, o.report.Repeats-unmarked), Unmarked: unmarked, Broken: o.brokenPromises(), Done: map[string]int{},
 	}
@@ -58,14 +59,15 @@ func (f figures) String() string {
 	if f.Broken > 0 {
 		verdict = fmt.Sprintf("%d PROMISES BROKEN", f.Broken)
 	}
-	return fmt.Sprintf("%s, seed %d: %d hits, %d got 200, %d lost, %d out of order, %d without exactly one ending, repeats %d marked, %d not; %s",
-		f.Scenario, f.Seed, f.Hits, f.OK, f.Lost, f.Disorder, f.NotOnce, f.Marked, f.Unmarked, verdict)
+	return fmt.Sprintf("%s, seed %d: %d hits, %d got 200, %d stored together, %d lost, %d out of order, %d without exactly one ending, repeats %d marked, %d not; %s",
+		f.Scenario, f.Seed, f.Hits, f.OK, f.Together, f.Lost, f.Disorder, f.NotOnce, f.Marked, f.Unmarked, verdict)
 }
 
 func (f *figures) add(other figures) {
 	f.Runs += other.Runs
 	f.Hits += other.Hits
 	f.OK += other.OK
+	f.Together += other.Together
 	f.Lost += other.Lost
 	f.Disorder += other.Disorder
 	f.Frosty += other.Frosty

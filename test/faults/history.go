@@ -117,6 +117,7 @@ func addEvent(events []check.Event, m *jetstream.RawStreamMsg) ([]check.Event, e
 	}
 	return append(events, check.Event{
 		Sequence: m.Sequence, ID: e.GetId(), Marker: e.GetRemote().GetUri(), Line: e.GetLine(), Type: e.GetType(), Accepted: e.GetTime().AsTime(),
+		Batch: m.Header.Get("Nats-Batch-Id"),
 	}), nil
 }
 

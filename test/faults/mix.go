@@ -65,10 +65,13 @@ func planMix(t turn) mixPlan {
 }
 
 // planFaults draws the moments. Each minute has a frost of an adapter and one of the broker, two kills of adapters, four restarts of the broker, and a 1C that is
-// locked, hangs and restarts.
+// locked, hangs and restarts. The broker is killed in a rush.
 func (p *mixPlan) planFaults(dice *rand.Rand, length time.Duration) {
 	moment := func(from, to int) time.Duration {
 		return length*time.Duration(from)/100 + time.Duration(dice.Int64N(int64(length)*int64(to-from)/100))
+	}
+	rushed := func(from, to int) time.Duration {
+		return moment(from, to).Truncate(rush) + time.Duration(dice.Int64N(int64(12*time.Millisecond)))
 	}
 	pause := func() time.Duration { return 500*time.Millisecond + time.Duration(dice.Int64N(int64(time.Second))) }
 	minutes := max(1, int(length/time.Minute))
@@ -79,10 +82,10 @@ func (p *mixPlan) planFaults(dice *rand.Rand, length time.Duration) {
 			fault{moment(28, 50), "adapter: kill -9", pause(), killAdapter},
 			// Apart from each other, so that a restarted broker works for a while. What it forgets shows only where two
 			// adapters are awake, so one kill comes before every frost.
-			fault{moment(2, 5), "broker: kill -9", pause() / 4, killBroker},
+			fault{rushed(2, 5), "broker: kill -9", pause() / 4, killBroker},
 			fault{moment(10, 22), "broker: SIGTERM", pause() / 4, stopBroker},
-			fault{moment(27, 34), "broker: kill -9", pause() / 4, killBroker},
-			fault{moment(39, 44), "broker: kill -9", pause() / 4, killBroker},
+			fault{rushed(27, 34), "broker: kill -9", pause() / 4, killBroker},
+			fault{rushed(39, 44), "broker: kill -9", pause() / 4, killBroker},
 			fault{moment(23, 26), "broker: SIGSTOP", 8 * time.Second, freezeBroker},
 			fault{moment(7, 12), "1C: locked", 2 * pause(), shut(onectest.Locked())},
 			fault{moment(12, 18), "1C: hangs", 2 * pause(), hang},
@@ -117,6 +120,7 @@ func mix(ctx context.Context, b *bench) ([]*outcome, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.mustGroup()
 	return []*outcome{o}, nil
 }
 
@@ -233,6 +237,7 @@ func stopBroker(ctx context.Context, r *room, f fault) error {
 func killBroker(ctx context.Context, r *room, f fault) error {
 	r.broker.Lock()
 	defer r.broker.Unlock()
+	r.note("the broker is killed amid %d hits", r.phones.asking.Load())
 	begin := time.Now()
 	r.ingest.kill()
 	return r.brokerBack(ctx, f, begin)

@@ -16,12 +16,13 @@ import (
 // outcome is what a room has come to.
 type outcome struct {
 	*room
-	rules   check.Rules
-	history check.History
-	report  check.Report
-	missing int           // events without an ending when the waiting was over
-	ended   time.Duration // from the begin to the last ending
-	deaths  []string      // programs that ended by themselves, or not when told to
+	rules    check.Rules
+	history  check.History
+	report   check.Report
+	missing  int           // events without an ending when the waiting was over
+	ended    time.Duration // from the begin to the last ending
+	together groups        // those of the store that phones hit
+	deaths   []string      // programs that ended by themselves, or not when told to
 }
 
 func (o *outcome) brokenPromises() int { return len(o.report.Broken) + len(o.deaths) }
@@ -55,6 +56,7 @@ func (o *outcome) rows() [][2]string {
 		{"slowest 200", fmt.Sprintf("%d ms; slowest other answer %d ms", o.slowest(promised).Milliseconds(), o.slowest(not(promised)).Milliseconds())},
 		{"longest without a 200", o.silence()},
 		{"events stored", fmt.Sprintf("%d, %d of them of hits without a 200", len(h.Events), o.unpromised())},
+		{"stored together", o.together.String()},
 		{"endings", fmt.Sprintf("%d: %s; %d marked unsure; %d missing", len(h.Endings), count(h.Endings, func(e check.Ending) string { return e.Kind }), o.unsure(), o.missing)},
 		{"calls of 1C", fmt.Sprintf("%d: %s", len(h.Calls), count(h.Calls, func(c check.Call) string { return string(c.Deed) }))},
 		{"calls by", count(h.Calls, func(c check.Call) string { return c.Process })},
@@ -107,6 +109,33 @@ func (o *outcome) unpromised() int {
 		}
 	}
 	return n + o.broken("lost")
+}
+
+// groups are events that were stored together.
+type groups struct{ events, groups, largest int }
+
+func grouped(events []check.Event) (g groups) {
+	sizes := map[string]int{}
+	for _, e := range events {
+		if e.Batch != "" {
+			g.events++
+			sizes[e.Batch]++
+			g.largest = max(g.largest, sizes[e.Batch])
+		}
+	}
+	g.groups = len(sizes)
+	return g
+}
+
+// mustGroup breaks a run in which nothing was stored together: else nobody knew whether that bears what is done.
+func (o *outcome) mustGroup() {
+	if o.together.groups == 0 {
+		o.deaths = append(o.deaths, "nothing was stored together")
+	}
+}
+
+func (g groups) String() string {
+	return fmt.Sprintf("%d events in %d groups, of %d at most", g.events, g.groups, g.largest)
 }
 
 func (o *outcome) unsure() (n int) {

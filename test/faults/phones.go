@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/callbus/callbus/test/faults/check"
@@ -30,8 +31,12 @@ var calls = [][]string{
 	{"incoming", "rejected", "ended"},
 }
 
+// rush is how often all lines call at once, as after a meeting: what comes at once is stored together (docs/adr/0015).
+const rush = time.Second
+
 // planLine spreads the hits of one line over a time at random, so that some are sent within a millisecond of each
-// other: a phone does not wait for its last 200. The beginning is in the markers, so that a line may be planned for several times.
+// other: a phone does not wait for its last 200. A third come in a rush. The beginning is in the markers, so that a line may be
+// planned for several times.
 func planLine(dice *rand.Rand, line string, hits int, from, to time.Duration) (plan []planned) {
 	var events []string
 	for len(events) < hits {
@@ -42,6 +47,8 @@ func planLine(dice *rand.Rand, line string, hits int, from, to time.Duration) (p
 		t := from + time.Duration(dice.Int64N(int64(to-from)))
 		if n := len(times); n > 0 && dice.IntN(5) == 0 {
 			t = times[n-1] + time.Duration(dice.Int64N(int64(3*time.Millisecond)))
+		} else if dice.IntN(3) == 0 {
+			t = max(from, t.Truncate(rush))
 		}
 		times = append(times, t)
 	}
@@ -74,6 +81,7 @@ const patience = 5 * time.Second
 type phones struct {
 	addr   string
 	client *http.Client
+	asking atomic.Int64 // hits without an answer yet
 
 	mu   sync.Mutex
 	hits []check.Hit
@@ -99,7 +107,9 @@ func (p *phones) run(ctx context.Context, plan []planned, begin time.Time) {
 func (p *phones) send(ctx context.Context, next planned) {
 	h := next.hit
 	h.Sent = time.Now()
+	p.asking.Add(1)
 	h.Status = p.get(ctx, next.path)
+	p.asking.Add(-1)
 	h.Answered = time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -150,6 +150,7 @@ func (h *house) end(ctx context.Context, b *bench) (*outcome, error) {
 	}
 	o.note("files written by commands: %d, beside the phones", h.clerk.done)
 	o.deaths = append(o.deaths, h.clerk.broken...)
+	o.mustGroup()
 	if h.reader != nil {
 		h.reader.close()
 	}
@@ -224,6 +225,7 @@ func (h *house) cuts(ctx context.Context, dice *rand.Rand, length time.Duration)
 		on := time.Duration(dice.Int64N(int64(2 * powerEvery)))
 		off := 100*time.Millisecond + time.Duration(dice.Int64N(int64(500*time.Millisecond)))
 		sleep(ctx, on)
+		h.amid(ctx, dice)
 		if err := h.fail(ctx); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -115,11 +116,23 @@ func (r *room) startIngest(ctx context.Context) error {
 // note remembers what is worth telling.
 func (r *room) note(format string, args ...any) { r.did("", format, args...) }
 
+// amid waits, every other time, for the next rush and a few milliseconds of it, so that a fault meets hits that are stored together.
+func (r *room) amid(ctx context.Context, dice *rand.Rand) {
+	if into := time.Duration(dice.Int64N(int64(12 * time.Millisecond))); dice.IntN(2) == 0 {
+		now := time.Since(r.begin)
+		sleep(ctx, now.Truncate(rush)+rush-now+into)
+	}
+}
+
 // did remembers a fault; the table counts them by kind: "adapter: kill -9".
 func (r *room) did(kind, format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.done = append(r.done, applied{time.Since(r.begin), fmt.Sprintf(format, args...), kind})
+	what := fmt.Sprintf(format, args...)
+	if n := r.phones.asking.Load(); n > 1 && kind != "" {
+		what += fmt.Sprintf(" (amid %d hits)", n)
+	}
+	r.done = append(r.done, applied{time.Since(r.begin), what, kind})
 }
 
 // finish waits for the last ending, reads everything, stops everything, and checks.
@@ -141,6 +154,7 @@ func (r *room) finish(ctx context.Context, limit time.Duration, rules check.Rule
 	if h.Events, err = r.record.events(ctx); err != nil {
 		return nil, err
 	}
+	o.together = grouped(h.Events)
 	if h.Endings, err = r.record.endings(ctx); err != nil {
 		return nil, err
 	}

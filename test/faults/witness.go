@@ -59,7 +59,7 @@ func (w *witness) see(m jetstream.Msg) {
 		w.failed = err
 		return
 	}
-	raw := &jetstream.RawStreamMsg{Subject: m.Subject(), Sequence: meta.Sequence.Stream, Data: m.Data(), Time: time.Now()}
+	raw := &jetstream.RawStreamMsg{Subject: m.Subject(), Sequence: meta.Sequence.Stream, Header: m.Headers(), Data: m.Data(), Time: time.Now()}
 	if meta.Stream == stream.Calls {
 		w.stored, err = addEvent(w.stored, raw)
 	} else {

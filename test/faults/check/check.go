@@ -28,6 +28,7 @@ type Event struct {
 	Line     string
 	Type     string
 	Accepted time.Time
+	Batch    string // it was stored together with the others of that name; empty: alone
 }
 
 // Ending is a message in ONEC.

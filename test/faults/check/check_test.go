@@ -25,7 +25,7 @@ func clean() History {
 		eventType := []string{"incoming", "answered", "ended"}[i/4%3]
 		marker, sequence, when := fmt.Sprintf("sip:+7495123%04d@h%d", i, i), uint64(i+1), i/4*100
 		h.Hits = append(h.Hits, Hit{marker, line, eventType, at(when), at(when + 10), 200})
-		h.Events = append(h.Events, Event{sequence, fmt.Sprint("id", i), marker, line, eventType, at(when + 5)})
+		h.Events = append(h.Events, Event{sequence, fmt.Sprint("id", i), marker, line, eventType, at(when + 5), ""})
 		h.Calls = append(h.Calls, Call{marker, line, "a1.1", at(when + 30), at(when + 50), Answered})
 		h.Endings = append(h.Endings, Ending{
 			Stored: sequence, At: at(when + 55), Event: sequence, EventID: fmt.Sprint("id", i), Target: "main", Lane: "1-" + line, Kind: "delivered", Attempts: 1,
