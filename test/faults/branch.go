@@ -8,9 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/callbus/callbus/internal/broker"
 	"github.com/callbus/callbus/internal/stream"
 	"github.com/callbus/callbus/services/onec-adapter/onectest"
 	"github.com/callbus/callbus/test/faults/check"
@@ -30,21 +32,34 @@ const (
 // office is a branch and its hub, each on a machine of its own with a cable between them (nil: both on this one).
 type office struct {
 	*room
-	branch, hub         *program
-	onBranch, onHub     *machine
-	branchNATS, hubNATS string
-	branchKey           string
-	dice                *rand.Rand
+	branch     *program
+	hub        *program // of a cluster the server that led CALLS when the last harm was done
+	onBranch   *machine
+	onHub      []*machine
+	branchNATS string
+	branchKey  string
+	dice       *rand.Rand
+	cluster    *servers // nil: the hub is an ingest with a store
 }
 
 // branch lets phones call an ingest that forwards to a hub, whose adapters call 1C. Either is killed and frozen, and the cable is cut, both
 // ways and one way: then what the branch sends arrives, and no answer comes back. The checker looks at the hub alone: what
 // the branch has answered with 200 is there, once, each line's in order.
 func branch(ctx context.Context, b *bench) ([]*outcome, error) {
+	return b.branchWith(ctx, (*office).openHub)
+}
+
+// branchOfCluster does it with a hub of three NATS servers, of which the one that leads CALLS is killed and frozen.
+func branchOfCluster(ctx context.Context, b *bench) ([]*outcome, error) {
+	return b.branchWith(ctx, (*office).raiseHub)
+}
+
+// branchWith plays it with a hub that is made in some way; the way returns the hub's URL as the branch sees it, and a key for it.
+func (b *bench) branchWith(ctx context.Context, hub func(*office, context.Context, *bench) (url, key string, err error)) ([]*outcome, error) {
 	if there, gone := intoNetwork(ctx, b, "cutting the cable between branch and hub"); gone {
 		return nil, there
 	}
-	o, err := b.newOffice(ctx)
+	o, err := b.newOffice(ctx, hub)
 	if err != nil {
 		return nil, err
 	}
@@ -74,87 +89,153 @@ func branch(ctx context.Context, b *bench) ([]*outcome, error) {
 	}
 	end.together = together
 	end.mustGroup()
-	if err := o.hub.stop(stopLimit); err != nil {
-		end.deaths = append(end.deaths, err.Error())
-	}
-	end.deaths = append(end.deaths, o.hub.died()...)
+	end.deaths = append(end.deaths, o.closeHub()...)
 	return []*outcome{end}, nil
 }
 
-func (b *bench) newOffice(ctx context.Context) (*office, error) {
-	r, err := b.furnish("branch", onectest.Options{Latency: slowly})
+func (b *bench) newOffice(ctx context.Context, hub func(*office, context.Context, *bench) (url, key string, err error)) (*office, error) {
+	r, err := b.furnish(b.scenario.name, onectest.Options{Latency: slowly})
 	if err != nil {
 		return nil, err
 	}
 	o := &office{room: r, dice: rand.New(rand.NewPCG(b.seed, 600))}
-	if err := o.place(ctx); err != nil {
+	if err := o.open(ctx, b, hub); err != nil {
 		o.leave()
 		return nil, err
 	}
-	hubStore, branchStore := filepath.Join(b.dir, r.name, "hub-store"), filepath.Join(b.dir, r.name, "branch-store")
-	r.nats, r.creds, o.branchKey = o.hubNATS, filepath.Join(hubStore, "nats.creds"), filepath.Join(branchStore, "nats.creds")
-	key := filepath.Join(b.dir, r.name, "b2.creds")
-	if o.hub, err = b.program(r.name, "hub", "ingest", "--http", "127.0.0.1:0", "--admin", "", "--store", hubStore, "--nats-listen", o.listen(o.hubNATS)); err != nil {
-		return nil, err
-	}
-	o.hub.on(o.onHub)
-	if err := errors.Join(o.hub.start(), untilOpen(ctx, o.hubNATS, startLimit)); err != nil {
-		return nil, err
-	}
-	admit := exec.CommandContext(ctx, b.bin("callbus"), "branch", "add", "b2", "--out", key, "--data", hubStore, "--nats", "nats://"+o.hubNATS)
-	if said, err := admit.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("admit the branch: %w %s", err, said)
-	}
-	o.branch, err = b.program(r.name, "branch", "ingest", "--http", r.phones.addr, "--admin", "", "--store", branchStore, "--nats-listen", o.branchNATS,
-		"--site", "b2", "--hub", "nats://"+o.across(), "--hub-creds", key)
-	if err != nil {
-		return nil, err
-	}
-	o.branch.on(o.onBranch)
-	r.ingest = o.branch
-	if err := errors.Join(r.startIngest(ctx), r.hireAdapters(b, 2, sessions)); err != nil {
-		return nil, err
-	}
-	r.begin = time.Now()
 	return o, nil
 }
 
-// place says where both are.
-func (o *office) place(ctx context.Context) error {
-	if os.Getenv(insideEnv) == "" {
-		ports, err := freePorts(2)
-		if err == nil {
-			o.branchNATS, o.hubNATS = ports[0], ports[1]
-		}
-		return err
-	}
-	machines, err := layCables(ctx, 2)
+func (o *office) open(ctx context.Context, b *bench, hub func(*office, context.Context, *bench) (url, key string, err error)) error {
+	url, key, err := hub(o, ctx, b)
 	if err != nil {
 		return err
 	}
-	o.onBranch, o.onHub = machines[0], machines[1]
-	o.phones.addr, o.branchNATS, o.hubNATS = "10.77.1.2:8080", "10.77.1.2:4222", "10.77.2.2:4222"
-	return nil
+	if err := o.place(ctx); err != nil {
+		return err
+	}
+	store := filepath.Join(b.dir, o.name, "branch-store")
+	o.branchKey = filepath.Join(store, "nats.creds")
+	o.branch, err = b.program(o.name, "branch", "ingest", "--http", o.phones.addr, "--admin", "", "--store", store, "--nats-listen", o.branchNATS,
+		"--site", "b2", "--hub", url, "--hub-creds", key)
+	if err != nil {
+		return err
+	}
+	o.branch.on(o.onBranch)
+	o.ingest = o.branch
+	err = errors.Join(o.startIngest(ctx), o.hireAdapters(b, 2, sessions))
+	o.begin = time.Now()
+	return err
 }
 
-// listen is where the hub's NATS listens: on both cables.
-func (o *office) listen(addr string) string {
-	if o.onHub == nil {
-		return addr
+// place says where the branch is: on the next machine behind those of the hub.
+func (o *office) place(ctx context.Context) (err error) {
+	if len(o.onHub) == 0 {
+		ports, err := freePorts(1)
+		if err == nil {
+			o.branchNATS = ports[0]
+		}
+		return err
 	}
-	return "0.0.0.0:4222"
+	number := len(o.onHub) + 1
+	o.onBranch, err = newMachine(ctx, number)
+	o.phones.addr, o.branchNATS = fmt.Sprintf("10.77.%d.2:8080", number), fmt.Sprintf("10.77.%d.2:4222", number)
+	return err
 }
 
-// across is the hub as the branch sees it.
-func (o *office) across() string {
-	if o.onHub == nil {
-		return o.hubNATS
+// openHub starts an ingest with a store, which listens on both cables.
+func (o *office) openHub(ctx context.Context, b *bench) (url, key string, err error) {
+	listen, across := o.nats, o.nats
+	if os.Getenv(insideEnv) != "" {
+		if o.onHub, err = layCables(ctx, 1); err != nil {
+			return "", "", err
+		}
+		o.nats, listen, across = "10.77.1.2:4222", "0.0.0.0:4222", "10.77.100.1:4222"
 	}
-	return "10.77.100.2:4222"
+	store := filepath.Join(b.dir, o.name, "hub-store")
+	o.creds, key = filepath.Join(store, "nats.creds"), filepath.Join(b.dir, o.name, "b2.creds")
+	if o.hub, err = b.program(o.name, "hub", "ingest", "--http", "127.0.0.1:0", "--admin", "", "--store", store, "--nats-listen", listen); err != nil {
+		return "", "", err
+	}
+	for _, m := range o.onHub {
+		o.hub.on(m)
+	}
+	if err := errors.Join(o.hub.start(), untilOpen(ctx, o.nats, startLimit)); err != nil {
+		return "", "", err
+	}
+	admit := exec.CommandContext(ctx, b.bin("callbus"), "branch", "add", "b2", "--out", key, "--data", store, "--nats", "nats://"+o.nats)
+	if said, err := admit.CombinedOutput(); err != nil {
+		return "", "", fmt.Errorf("admit the branch: %w %s", err, said)
+	}
+	return "nats://" + across, key, nil
+}
+
+// raiseHub starts three NATS servers with an account for the branch, and an ingest of the hub's own, which makes the streams and hears of no phone.
+func (o *office) raiseHub(ctx context.Context, b *bench) (url, key string, err error) {
+	dir := filepath.Join(b.dir, o.name)
+	config, key := filepath.Join(dir, "cluster.conf"), filepath.Join(dir, "b2.creds")
+	if err := withBranch(filepath.Join(b.root, "deploy", "nats", "cluster.conf"), config, key); err != nil {
+		return "", "", err
+	}
+	if o.cluster, err = b.raise(ctx, o.room, config); err != nil {
+		return "", "", err
+	}
+	var across []string
+	for _, n := range o.cluster.nodes {
+		at := n.clients
+		if n.machine != nil {
+			o.onHub, at = append(o.onHub, n.machine), fmt.Sprintf("10.77.100.%d:4222", n.machine.number)
+		}
+		across = append(across, at)
+	}
+	own, err := b.program(o.name, "hub", "ingest", "--http", "127.0.0.1:0", "--admin", "", "--nats", "nats://"+o.nats, "--replicas", "3")
+	if err != nil {
+		return "", "", err
+	}
+	o.cluster.ingest = own
+	return "nats://" + strings.Join(across, ","), key, errors.Join(own.start(), o.cluster.settled(ctx))
+}
+
+// withBranch writes a configuration with an account for the branch, and the branch's key.
+func withBranch(shipped, config, key string) error {
+	text, err := os.ReadFile(shipped)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(config), 0o700); err != nil {
+		return err
+	}
+	public, err := broker.NewKey(key)
+	if err != nil {
+		return err
+	}
+	account := broker.Account("BRANCH_b2", broker.Branch{Name: "b2", Key: public})
+	return os.WriteFile(config, []byte(strings.Replace(string(text), "accounts {\n", "accounts {\n"+account, 1)), 0o600)
+}
+
+// closeHub stops the hub, and tells which of its programs had ended by themselves.
+func (o *office) closeHub() (deaths []string) {
+	hub := []*program{o.hub}
+	if o.cluster != nil {
+		hub = []*program{o.cluster.ingest}
+		for _, n := range o.cluster.nodes {
+			hub = append(hub, n.program)
+		}
+	}
+	for _, p := range hub {
+		if err := p.stop(stopLimit); err != nil {
+			deaths = append(deaths, err.Error())
+		}
+		deaths = append(deaths, p.died()...)
+	}
+	return deaths
 }
 
 func (o *office) leave() {
-	for _, m := range []*machine{o.onBranch, o.onHub} {
+	if o.cluster != nil {
+		o.cluster.close()
+	}
+	for _, m := range append(o.onHub, o.onBranch) {
 		if m != nil {
 			m.remove()
 		}
@@ -194,8 +275,20 @@ var harms = []harm{
 	}, startHub},
 }
 
-func noAnswers(ctx context.Context, o *office) error { return o.onHub.mute(ctx, o.onBranch) }
-func answers(ctx context.Context, o *office) error   { return o.onHub.unmute(ctx, o.onBranch) }
+func noAnswers(ctx context.Context, o *office) (err error) {
+	for _, m := range o.onHub {
+		err = errors.Join(err, m.mute(ctx, o.onBranch))
+	}
+	return err
+}
+
+func answers(ctx context.Context, o *office) (err error) {
+	for _, m := range o.onHub {
+		err = errors.Join(err, m.unmute(ctx, o.onBranch))
+	}
+	return err
+}
+
 func plugIn(ctx context.Context, o *office) error    { return o.onBranch.plug(ctx) }
 func startHub(_ context.Context, o *office) error    { return o.hub.start() }
 func startBranch(_ context.Context, o *office) error { return o.branch.start() }
@@ -211,7 +304,7 @@ func startBoth(ctx context.Context, o *office) error {
 // suffer goes through the harms in a drawn order, again and again for most of the time, each once at least.
 func (o *office) suffer(ctx context.Context, length time.Duration) error {
 	until := o.begin.Add(length * 3 / 4)
-	if length >= longRun*4/5 && o.onHub != nil {
+	if length >= longRun*4/5 && o.onBranch != nil {
 		if err := o.longCut(ctx); err != nil {
 			return err
 		}
@@ -222,7 +315,7 @@ func (o *office) suffer(ctx context.Context, length time.Duration) error {
 		for _, i := range o.dice.Perm(len(harms)) {
 			last := 300*time.Millisecond + time.Duration(o.dice.Int64N(int64(most)))
 			h := harms[i]
-			if h.cable && o.onHub == nil || round > 0 && time.Now().After(until) {
+			if h.cable && o.onBranch == nil || round > 0 && time.Now().After(until) {
 				continue
 			}
 			if err := o.strike(ctx, h, last); err != nil {
@@ -234,6 +327,9 @@ func (o *office) suffer(ctx context.Context, length time.Duration) error {
 }
 
 func (o *office) strike(ctx context.Context, h harm, last time.Duration) error {
+	if o.cluster != nil {
+		o.hub = o.cluster.leader(ctx).program
+	}
 	o.amid(ctx, o.dice)
 	o.did(h.what, "%s, for %d ms", h.what, last.Milliseconds())
 	if err := h.do(ctx, o); err != nil {
@@ -244,6 +340,9 @@ func (o *office) strike(ctx context.Context, h harm, last time.Duration) error {
 		return fmt.Errorf("after %s: %w", h.what, err)
 	}
 	sleep(ctx, 400*time.Millisecond)
+	if o.cluster != nil {
+		return o.cluster.settled(ctx)
+	}
 	return ctx.Err()
 }
 

@@ -101,10 +101,11 @@ func intoNetwork(ctx context.Context, b *bench, what string) (there error, gone 
 
 // servers are a room's NATS cluster.
 type servers struct {
-	room  *room
-	nodes []*node
-	js    jetstream.JetStream
-	close func()
+	room   *room
+	nodes  []*node
+	ingest *program // of a hub: it makes the streams
+	js     jetstream.JetStream
+	close  func()
 }
 
 func (b *bench) newCluster(ctx context.Context) (*servers, error) {
@@ -112,20 +113,8 @@ func (b *bench) newCluster(ctx context.Context) (*servers, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &servers{room: r, close: func() {}}
-	if err := errors.Join(c.place(ctx), c.prepare(b)); err != nil {
-		c.remove()
-		return nil, err
-	}
-	var at []string
-	for _, n := range c.nodes {
-		if err := n.start(); err != nil {
-			return nil, err
-		}
-		at = append(at, "service:"+secret+"@"+n.clients)
-	}
-	r.nats = strings.Join(at, ",")
-	if err := c.connect(ctx); err != nil {
+	c, err := b.raise(ctx, r, filepath.Join(b.root, "deploy", "nats", "cluster.conf"))
+	if err != nil {
 		return nil, err
 	}
 	if r.ingest, err = b.program(r.name, "ingest", "ingest", "--http", r.phones.addr, "--admin", "", "--nats", "nats://"+r.nats, "--replicas", "3"); err != nil {
@@ -139,6 +128,29 @@ func (b *bench) newCluster(ctx context.Context) (*servers, error) {
 	}
 	r.begin = time.Now()
 	return c, nil
+}
+
+// raise starts the servers of a room, with a configuration.
+func (b *bench) raise(ctx context.Context, r *room, config string) (*servers, error) {
+	c := &servers{room: r, close: func() {}}
+	if err := errors.Join(c.place(ctx), c.prepare(b, config)); err != nil {
+		c.remove()
+		return nil, err
+	}
+	var at []string
+	for _, n := range c.nodes {
+		if err := n.start(); err != nil {
+			c.remove()
+			return nil, err
+		}
+		at = append(at, "service:"+secret+"@"+n.clients)
+	}
+	r.nats = strings.Join(at, ",")
+	err := c.connect(ctx)
+	if err != nil {
+		c.remove()
+	}
+	return c, err
 }
 
 // place says where the servers are: each on a machine of its own, or all on this one.
@@ -159,9 +171,9 @@ func (c *servers) place(ctx context.Context) error {
 	return err
 }
 
-// prepare makes the programs, with the configuration that we ship. What differs from one machine to the next is in flags and
-// environment.
-func (c *servers) prepare(b *bench) error {
+// prepare makes the programs. What differs from one machine to the next is in flags and environment. On a machine of its own a server listens on both
+// cables.
+func (c *servers) prepare(b *bench, config string) error {
 	var routes []string
 	for _, n := range c.nodes {
 		routes = append(routes, "nats://route:"+secret+"@"+n.others)
@@ -169,8 +181,11 @@ func (c *servers) prepare(b *bench) error {
 	for i, n := range c.nodes {
 		name := fmt.Sprintf("nats%d", i+1)
 		host, port, _ := strings.Cut(n.clients, ":")
+		if n.machine != nil {
+			host = "0.0.0.0"
+		}
 		_, watched, _ := strings.Cut(n.watched, ":")
-		p, err := b.program(c.room.name, name, "nats-server", "--config", filepath.Join(b.root, "deploy", "nats", "cluster.conf"),
+		p, err := b.program(c.room.name, name, "nats-server", "--config", config,
 			"--addr", host, "--port", port, "--cluster_listen", "nats://"+n.others, "--routes", strings.Join(routes, ","), "--http_port", watched)
 		if err != nil {
 			return err

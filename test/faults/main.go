@@ -36,7 +36,7 @@ var scenarios = []scenario{
 	{"away", 20, away, "a 1C that is away: refusing, hanging, answering 503"},
 	{"kill-up", 12, killUp, `kill -9 of "callbus up"`},
 	{"lanes", 30, lanes, "2, 4 and 3 lanes under load, adapters and the command killed in the middle"},
-	{"behind", 60, behind, "a backlog that is worked off: do new calls of other lines go before it? Adapters, broker and 1C go and come, the lanes change"},
+	{"behind", 60, behind, "a backlog that is worked off beside new calls, while adapters, broker and 1C go and come and the lanes change"},
 	{"adapters", 60, rolling, "three adapters of one target, stopped and started in turn: the gaps of the lanes"},
 	{"clock", 40, clock, "the clocks of broker, ingest and adapters step by seconds, an hour, a day and a month, both ways"},
 	{"power", 15, power, "power cuts of the machine with the store"},
@@ -44,6 +44,7 @@ var scenarios = []scenario{
 	{"disk", 15, disk, "a disk full to the last byte; CALLS and ONEC full to their limits"},
 	{"cluster", 60, cluster, "three NATS servers, one at a time killed, frozen, cut off, unplugged, restarted"},
 	{"branch", 30, branch, "a branch and its hub, killed, frozen, and the cable between them cut, both ways and one way"},
+	{"branch-cluster", 40, branchOfCluster, "the same with a hub of three NATS servers"},
 }
 
 // everything is the name for all of them.
@@ -83,7 +84,7 @@ func main() {
 func listing() string {
 	var b strings.Builder
 	for _, s := range scenarios {
-		fmt.Fprintf(&b, "%-10s%4d s  %s\n", s.name, s.seconds, s.what)
+		fmt.Fprintf(&b, "%-15s%4d s  %s\n", s.name, s.seconds, s.what)
 	}
 	return b.String()
 }

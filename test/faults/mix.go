@@ -77,7 +77,7 @@ func (p *mixPlan) planFaults(dice *rand.Rand, length time.Duration) {
 	minutes := max(1, int(length/time.Minute))
 	for range minutes {
 		p.faults = append(p.faults,
-			fault{moment(6, 25), "adapter: SIGSTOP", min(20*time.Second, length/3), freezeAdapter},
+			fault{moment(6, 25), "adapter: SIGSTOP", max(longFrost, min(20*time.Second, length/3)), freezeAdapter},
 			fault{moment(6, 28), "adapter: kill -9", pause(), killAdapter},
 			fault{moment(28, 50), "adapter: kill -9", pause(), killAdapter},
 			// Apart from each other, so that a restarted broker works for a while. What it forgets shows only where two
