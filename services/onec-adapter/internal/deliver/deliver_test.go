@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/callbus/callbus/internal/call"
+	"github.com/callbus/callbus/internal/phone"
 	"github.com/callbus/callbus/internal/verdict"
 )
 
@@ -71,6 +72,7 @@ func (l *fakeLane) Close(context.Context) error {
 
 func (l *fakeLane) Recall(_ context.Context, _ time.Time, tell func(uint64, call.Event, verdict.Kind)) error {
 	for i, p := range l.past {
+		p.event.Time = time.Now() // of the bubble
 		tell(uint64(i+1), p.event, p.kind)
 	}
 	return nil
@@ -617,6 +619,7 @@ func TestWhatIsNoEventIsDeadAtOnce(t *testing.T) {
 
 func TestTheRulesSkip(t *testing.T) {
 	old := func(e call.Event) call.Event { e.Time = e.Time.Add(-time.Hour); return e }
+	from := func(n phone.Number, e call.Event) call.Event { e.Remote.Number = n; return e }
 	for _, c := range []struct {
 		name     string
 		freshFor time.Duration
@@ -629,6 +632,12 @@ func TestTheRulesSkip(t *testing.T) {
 		{"a second end", 0, func() []call.Event {
 			return []call.Event{event("a", call.Incoming), event("b", call.Missed), event("c", call.Ended), event("d", call.Incoming), event("e", call.Ended)}
 		}, nil, []string{"delivered", "delivered", "skipped the end of this line's call was told already", "delivered", "delivered"}},
+		{"bug: without a ring between, the end of an hour later counted as the same", 0, func() []call.Event {
+			return []call.Event{old(event("a", call.Missed)), event("b", call.Missed)}
+		}, nil, []string{"delivered", "delivered"}},
+		{"bug: the end of another caller's call counted as the same", 0, func() []call.Event {
+			return []call.Event{from("+74951230001", event("a", call.Missed)), from("+74951230002", event("b", call.Missed)), from("+74951230002", event("c", call.Ended))}
+		}, nil, []string{"delivered", "delivered", "skipped the end of this line's call was told already"}},
 		{"an end without a known beginning goes through", 0, func() []call.Event { return []call.Event{event("a", call.Ended)} }, nil,
 			[]string{"delivered"}},
 		{"late rings go through by default", 0, func() []call.Event { return []call.Event{old(event("a", call.Incoming))} }, nil,
@@ -764,6 +773,31 @@ func TestAnEndInAnotherWordIsTold(t *testing.T) {
 		}
 		const twice = "skipped the end of this line's call was told already"
 		if diff := cmp.Diff([]string{"delivered", "delivered", "delivered", twice, twice}, kinds(all)); diff != "" {
+			t.Errorf("endings (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// Bug: a target that hears of missed calls only heard of the first one of each line.
+func TestATargetOfMissedCallsHearsOfEach(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newFakeLane("0", event("a", call.Incoming), event("b", call.Missed), event("c", call.Incoming), event("d", call.Missed),
+			event("e", call.Answered), event("f", call.Missed), event("g", call.Missed))
+		all := l.waiting
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		missedOnly := func(e call.Event) string {
+			if e.Type != call.Missed {
+				return "not for this target"
+			}
+			return ""
+		}
+		d := New(Options{Timeout: time.Second, NotFor: missedOnly, Word: word, Log: zerolog.Nop()}, &fakeOneC{}, []Lane{l})
+		if err := d.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		const not, twice = "skipped not for this target", "skipped the end of this line's call was told already"
+		if diff := cmp.Diff([]string{not, "delivered", not, "delivered", not, "delivered", twice}, kinds(all)); diff != "" {
 			t.Errorf("endings (-want +got):\n%s", diff)
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/callbus/callbus/internal/call"
+	"github.com/callbus/callbus/internal/phone"
 	"github.com/callbus/callbus/internal/verdict"
 )
 
@@ -27,8 +28,10 @@ type lineKey struct {
 
 // lineState is what the target knows of a line.
 type lineState struct {
-	call callState
-	ends []string // callEnded: the words that it was told the end in
+	call   callState
+	ends   []string     // callEnded: the words that it was told the end in
+	at     time.Time    // callEnded: of the first end that it was told
+	remote phone.Number // callEnded: its other side
 	// recalled is the place in CALLS of the event that this was read back of; 0: it ended here. What came after that may have
 	// lost its ending, so it is not enough to keep an end from the target.
 	recalled uint64
@@ -47,6 +50,16 @@ const (
 func begins(t call.EventType) bool { return t == call.Incoming || t == call.Outgoing }
 
 func ends(t call.EventType) bool { return t == call.Ended || t == call.Missed || t == call.Rejected }
+
+// oneEnd is how far apart a phone tells the end of one call in two ways (an end, and that it was missed). Two ends further apart, or of
+// two callers, are of two calls, though no ring was heard between: a phone may have the URL for missed calls only.
+const oneEnd = time.Minute
+
+// sameEnd reports whether an end may be of the call whose end was told.
+func (s lineState) sameEnd(e call.Event) bool {
+	was, is := s.remote, e.Remote.Number
+	return s.call == callEnded && e.Time.Sub(s.at).Abs() <= oneEnd && (was == is || was == "" || is == "")
+}
 
 // Why an event is kept from the target.
 const (
@@ -82,7 +95,7 @@ func (r *rules) skip(e call.Event, now time.Time) (why string) {
 	}
 	state := r.lines[lineKey{e.Site, e.Line}]
 	switch {
-	case ends(e.Type) && slices.Contains(state.ends, r.word(e.Type)):
+	case ends(e.Type) && state.sameEnd(e) && slices.Contains(state.ends, r.word(e.Type)):
 		return endedTwice
 	case ends(e.Type) && state.call == ringStale:
 		return ringWas
@@ -110,23 +123,28 @@ func (r *rules) doubt(e call.Event) { delete(r.lines, lineKey{e.Site, e.Line}) }
 //	ring, dial  callOpen     callOpen              ringStale, unless callOpen
 //	answer      callOpen     callOpen              nothing
 //	end         callEnded    nothing: not taken    nothing
+//
+// A ring, dial or answer that is not for the target ends what it knows of the call before.
 func (r *rules) learn(recalled uint64, e call.Event, kind verdict.Kind) {
-	if r.notFor(e) != "" {
-		return
-	}
 	key := lineKey{e.Site, e.Line}
 	state := r.lines[key]
+	if r.notFor(e) != "" {
+		// A target that hears of ends only: what ends next is another call.
+		if state.call == callEnded && (begins(e.Type) || e.Type == call.Answered) {
+			delete(r.lines, key)
+		}
+		return
+	}
 	switch {
 	case kind == verdict.Skipped && begins(e.Type) && state.call != callOpen:
 		state = lineState{call: ringStale, recalled: recalled}
 	case kind == verdict.Delivered && ends(e.Type):
-		if slices.Contains(state.ends, r.word(e.Type)) {
-			return
+		if !state.sameEnd(e) {
+			state = lineState{call: callEnded, at: e.Time, remote: e.Remote.Number, recalled: recalled}
 		}
-		if state.call != callEnded {
-			state = lineState{call: callEnded, recalled: recalled}
+		if !slices.Contains(state.ends, r.word(e.Type)) {
+			state.ends = append(slices.Clip(state.ends), r.word(e.Type))
 		}
-		state.ends = append(slices.Clip(state.ends), r.word(e.Type))
 	case kind != verdict.Skipped && !ends(e.Type):
 		state = lineState{call: callOpen}
 	default:
