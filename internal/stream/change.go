@@ -20,7 +20,7 @@ import (
 // A change of a target's lanes (docs/adr/0010). It is written into the registry first, and whoever sees it there carries
 // it out: the command, and every adapter of the target. Each step may be done by several at once and again after a death:
 //
-//	pause     the old lanes' consumers, at the server and for good: nothing is delivered, and the fence lets no call begin
+//	pause     the old lanes' consumers, at the server and for good: nothing is delivered, and no call is held any longer
 //	seal      each old lane: its last ending becomes one that no other follows. Its owner does so at once, with nothing in
 //	          hand; for a lane without such an owner anybody does, after AckWait
 //	write     the new set with the seals' cursors, by compare-and-set: of several one wins

@@ -59,6 +59,7 @@ var (
 	Refused = refused
 	Heard   = heard
 	Alone   = alone
+	Age     = age
 )
 
 // NewRestless is newRestless.
@@ -111,3 +112,10 @@ func (p *Publisher) Once(ctx context.Context, e call.Event) error {
 
 // Committed reports whether an answer says that a batch is stored.
 func Committed(answer []byte, id string, n int) bool { return committed(answer, id, n) == stored }
+
+// HeldSince is when the lease was asked for that is in force.
+func (m *Message) HeldSince() time.Time {
+	m.hand.renewing.Lock()
+	defer m.hand.renewing.Unlock()
+	return m.hand.renewed
+}

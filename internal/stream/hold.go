@@ -25,6 +25,7 @@ type hand struct {
 	broker   string // id of the run that delivered it
 	sequence uint64 // in CALLS
 	delivery uint64 // consumer sequence: another one means that it was delivered again
+	first    bool   // nobody has had the message before
 
 	lease *time.Timer // nil: nobody holds it
 	lost  atomic.Bool // it ran out: another adapter may be calling with the message
@@ -72,11 +73,41 @@ func (h *hand) beat(ctx context.Context, every time.Duration) {
 	})
 }
 
+// proof is that the broker had delivered nothing of a lane to anybody since a delivery which came here. It says that of when it was
+// asked for; what came here later was delivered later.
+type proof struct {
+	asked      time.Time
+	connection uint64 // counts the reconnects: what came over another one proves nothing
+}
+
+// sure is ours without a question, where the answer is known. A message that was delivered after a proof no older than a beat
+// can be with nobody else before AckWait has passed since that proof, whatever happened to the broker or to us since; so the lease
+// is counted from the proof, and the beats go on asking from there. In a cluster a new leader may not know of the proof, so there is
+// none; what was delivered before, somebody else may still say something of (docs/adr/0014).
+func (h *hand) sure() bool {
+	p, nc := h.lane.proof.Load(), h.lane.target.nc
+	wait := h.lane.consumer.CachedInfo().Config.AckWait
+	if p == nil || !h.first || age(p.asked) >= wait/beats || !nc.IsConnected() || nc.Stats().Reconnects != p.connection {
+		return false
+	}
+	h.renewing.Lock()
+	defer h.renewing.Unlock()
+	h.count(p.asked, wait)
+	return true
+}
+
+// age is by the clock that nobody sets, and by the one on the wall where that one went further: the first one stands still while a
+// machine sleeps.
+func age(t time.Time) time.Duration {
+	now := time.Now()
+	return max(now.Sub(t), now.Round(0).Sub(t.Round(0)))
+}
+
 // ours reports whether the delivery is still the broker's last one, and ours. NATS does not
 // fence acknowledgements, and a process that was frozen longer than AckWait comes back as if nothing had happened
 // (tried: 16 repeats and 4 out of order in 4,000 without the fence, 2 and 0 with it). It also starts AckWait anew.
 func (h *hand) ours(ctx context.Context) (bool, error) {
-	asked := time.Now()
+	asked, connection := time.Now(), h.lane.target.nc.Stats().Reconnects
 	if err := h.raw.InProgress(); err != nil {
 		return false, fmt.Errorf("lane %s: %w", h.lane.name, err)
 	}
@@ -90,8 +121,11 @@ func (h *hand) ours(ctx context.Context) (bool, error) {
 	}
 	// A paused lane is one that is being given up: whoever takes its place waits for the calls that have begun, not for others.
 	ours := !info.Paused && info.NumAckPending == 1 && info.Delivered.Consumer == h.delivery && info.Delivered.Stream == h.sequence
-	if ours {
-		h.renew(asked, info)
+	if ours && heard(info) {
+		h.extend(asked, info.Config.AckWait)
+	}
+	if ours && info.Cluster == nil {
+		h.lane.proof.Store(&proof{asked, connection})
 	}
 	return ours, nil
 }
@@ -122,21 +156,25 @@ func (h *hand) held() bool {
 
 func lease(wait time.Duration) time.Duration { return wait * (beats - 1) / beats }
 
-// renew makes the lease last from when it was asked for. A leader that most of the cluster does not hear may have been
-// replaced: the others wait for 4 s at least before they elect, and a lane of a new leader rests for AckWait.
-func (h *hand) renew(asked time.Time, info *jetstream.ConsumerInfo) {
-	if h.lease == nil || !heard(info) {
-		return
-	}
+// extend makes the lease last from when it was asked for.
+func (h *hand) extend(asked time.Time, wait time.Duration) {
 	h.renewing.Lock()
 	defer h.renewing.Unlock()
 	if asked.After(h.renewed) { // the answer to a later question may have come first
-		h.renewed = asked
-		h.lease.Reset(time.Until(asked.Add(lease(info.Config.AckWait))))
+		h.count(asked, wait)
 	}
 }
 
-// heard reports whether a consumer's leader has heard of most of its group in the last AckWait; a single server is most.
+func (h *hand) count(from time.Time, wait time.Duration) {
+	h.renewed = from
+	if h.lease != nil {
+		h.lease.Reset(time.Until(from.Add(lease(wait))))
+	}
+}
+
+// heard reports whether a consumer's leader has heard of most of its group in the last AckWait; a single server is most. One that
+// most do not hear may have been replaced: the others wait for 4 s at least before they elect, and a lane of a new leader rests for
+// AckWait.
 func heard(info *jetstream.ConsumerInfo) bool {
 	if info.Cluster == nil {
 		return true

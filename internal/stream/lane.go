@@ -40,6 +40,8 @@ type Lane struct {
 
 	delivery uint64 // consumer sequence of the last message that came here
 
+	proof atomic.Pointer[proof] // nil: there is none
+
 	rest    time.Time // until then a message rests that was handed back from here
 	waiting time.Time // since when the lane waits for its next message; zero: it does not
 }
@@ -213,7 +215,10 @@ func (l *Lane) look(ctx context.Context, raw jetstream.Msg) (*Message, error) {
 		return nil, raw.NakWithDelay(max(wait, time.Millisecond))
 	}
 	m := &Message{
-		lane: l, hand: &hand{lane: l, raw: raw, broker: l.broker, sequence: meta.Sequence.Stream, delivery: meta.Sequence.Consumer, renewed: time.Now()},
+		lane: l, hand: &hand{
+			lane: l, raw: raw, broker: l.broker, sequence: meta.Sequence.Stream, delivery: meta.Sequence.Consumer, first: meta.NumDelivered == 1,
+			renewed: time.Now(),
+		},
 		sequence: meta.Sequence.Stream, deliveries: meta.NumDelivered, taken: l.taken,
 		again: strings.HasPrefix(raw.Subject(), "again."), letter: letterOf(raw.Headers()),
 	}
@@ -336,8 +341,14 @@ func removed(err error) error {
 	return err
 }
 
-// Ours is the fence before a call: it reports whether the message is still the one delivered, and ours.
-func (m *Message) Ours(ctx context.Context) (bool, error) { return m.hand.ours(ctx) }
+// Ours is the fence before a call: it reports whether the message is still the one delivered, and ours. It asks the broker where
+// that is not known.
+func (m *Message) Ours(ctx context.Context) (bool, error) {
+	if m.hand.sure() {
+		return true, nil
+	}
+	return m.hand.ours(ctx)
+}
 
 // Later hands the message back, to be delivered again after a while. Nothing of the lane overtakes it.
 func (m *Message) Later(after time.Duration) error { return m.hand.back(after) }
