@@ -86,7 +86,7 @@ func (p *mixPlan) planFaults(dice *rand.Rand, length time.Duration) {
 			fault{moment(10, 22), "broker: SIGTERM", pause() / 4, stopBroker},
 			fault{rushed(27, 34), "broker: kill -9", pause() / 4, killBroker},
 			fault{rushed(39, 44), "broker: kill -9", pause() / 4, killBroker},
-			fault{moment(23, 26), "broker: SIGSTOP", 8 * time.Second, freezeBroker},
+			fault{moment(23, 26), "broker: SIGSTOP", min(8*time.Second, length/6), freezeBroker},
 			fault{moment(7, 12), "1C: locked", 2 * pause(), shut(onectest.Locked())},
 			fault{moment(12, 18), "1C: hangs", 2 * pause(), hang},
 			fault{moment(34, 44), "1C: restarts", pause(), restart1C},

@@ -27,9 +27,6 @@ func (t turn) again() string {
 	return fmt.Sprintf("go run ./faults -scenario %s -seconds %d -seed %d", t.scenario.name, t.seconds, t.seed)
 }
 
-// shortest is a length, in seconds, in which each fault has room.
-const shortest = 8
-
 // turns are the scenarios one after another, each with a seed of its own: once, or until the time is over. Seconds are
 // shared out by the usual lengths.
 func turns(o options, of []scenario) iter.Seq[turn] {
@@ -41,7 +38,7 @@ func turns(o options, of []scenario) iter.Seq[turn] {
 	return func(yield func(turn) bool) {
 		for seed := o.seed; ; {
 			for _, s := range of {
-				if o.long > 0 && time.Now().After(end) || !yield(turn{s, seed, max(shortest, s.seconds*seconds/usual)}) {
+				if o.long > 0 && time.Now().After(end) || !yield(turn{s, seed, max(s.least, s.seconds*seconds/usual)}) {
 					return
 				}
 				seed++

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,8 +24,8 @@ func TestTheSecondsAreSharedOutByTheUsualLengths(t *testing.T) {
 
 func TestNoTurnIsTooShortForItsFaults(t *testing.T) {
 	for turn := range turns(options{seconds: 1}, scenarios) {
-		if turn.seconds < shortest {
-			t.Errorf("%s lasts %d s, want %d at least", turn.scenario.name, turn.seconds, shortest)
+		if turn.seconds < turn.scenario.least {
+			t.Errorf("%s lasts %d s, want %d at least", turn.scenario.name, turn.seconds, turn.scenario.least)
 		}
 	}
 }
@@ -61,5 +62,15 @@ func TestTheTableAddsUpTheRunsOfAScenario(t *testing.T) {
 		if !strings.Contains(b.String(), row) {
 			t.Errorf("the table has no row %q:\n%s", row, &b)
 		}
+	}
+}
+
+func TestSeveralScenariosMayBeLeftOut(t *testing.T) {
+	var got []string
+	for _, s := range chosen(options{scenario: everything, except: "clock,branch"}) {
+		got = append(got, s.name)
+	}
+	if slices.Contains(got, "clock") || slices.Contains(got, "branch") || len(got) != len(scenarios)-2 {
+		t.Errorf("chosen: %v, want all but clock and branch", got)
 	}
 }
