@@ -44,6 +44,14 @@ func (o *onec) count() int {
 	return len(o.got)
 }
 
+// envelopes are those that it had, in the order in which they came.
+func (o *onec) envelopes() (all [][]byte) {
+	for _, c := range o.Calls() {
+		all = append(all, c.Raw)
+	}
+	return all
+}
+
 func (o *onec) when(remote string) (time.Time, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
