@@ -171,8 +171,8 @@ func (l *Lane) waitFor(ctx context.Context) (jetstream.Msg, error) {
 		if !late {
 			return raw, err
 		}
-		if err := l.askForOverdue(ctx); err != nil {
-			return nil, err
+		if raw, err := l.askForOverdue(ctx); raw != nil || err != nil {
+			return raw, err
 		}
 	}
 }

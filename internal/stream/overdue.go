@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -23,25 +22,26 @@ func (l *Lane) patience() time.Duration {
 	return max(l.consumer.CachedInfo().Config.AckWait, time.Until(l.rest)) + overdueSlack
 }
 
-// askForOverdue has the broker deliver what it gave to somebody who does not hold it. Errors: ctx's, or NATS.
-func (l *Lane) askForOverdue(ctx context.Context) error {
+// askForOverdue has the broker deliver what it gave to somebody who does not hold it. A message that comes meanwhile is returned.
+// Errors: ctx's, or NATS.
+func (l *Lane) askForOverdue(ctx context.Context) (jetstream.Msg, error) {
 	info, err := l.overdue(ctx)
 	if err != nil || info == nil {
-		return err
+		return nil, err
 	}
 	acks := fmt.Sprintf("$JS.ACK.%s.%s", Calls, info.Name)
 	if info.Delivered.Consumer != l.delivery {
 		connection := l.target.nc.Stats().Reconnects
-		silent, err := l.silence(ctx, acks, info.Config.AckWait)
-		if err != nil || !silent {
-			return err
+		raw, silent, err := l.listen(ctx, acks, info.Config.AckWait)
+		if raw != nil || err != nil || !silent {
+			return raw, err
 		}
 		now, err := l.overdue(ctx)
 		if err != nil || now == nil || now.Delivered.Consumer != info.Delivered.Consumer || l.target.nc.Stats().Reconnects != connection {
-			return err // what was said while we were cut off we have not heard
+			return nil, err // what was said while we were cut off we have not heard
 		}
 	}
-	return l.target.nc.Publish(fmt.Sprintf("%s.1.%d.%d.0.0", acks, info.Delivered.Stream, info.Delivered.Consumer), []byte("-NAK"))
+	return nil, l.target.nc.Publish(fmt.Sprintf("%s.1.%d.%d.0.0", acks, info.Delivered.Stream, info.Delivered.Consumer), []byte("-NAK"))
 }
 
 // overdue is what the broker says of a lane that waits for a message which was delivered before; nil where it does not, or where
@@ -62,22 +62,20 @@ func (l *Lane) overdue(ctx context.Context) (*jetstream.ConsumerInfo, error) {
 	return info, nil
 }
 
-// silence reports whether nobody says a word about the lane's messages for a while. Whoever holds one says so each second
-// (Message.Hold), but owns the lane no more if his call is a long one.
-func (l *Lane) silence(ctx context.Context, acks string, while time.Duration) (bool, error) {
+// listen goes on waiting for the lane's next message for a while, and reports whether nobody said a word about those of before.
+// Whoever holds one says so each second (Message.Hold), but owns the lane no more if his call is a long one.
+func (l *Lane) listen(ctx context.Context, acks string, while time.Duration) (raw jetstream.Msg, silent bool, err error) {
 	words, err := l.target.nc.SubscribeSync(acks + ".>")
 	if err != nil {
-		return false, fmt.Errorf("listen to lane %s: %w", l.name, err)
+		return nil, false, fmt.Errorf("listen to lane %s: %w", l.name, err)
 	}
 	defer words.Unsubscribe() //nolint:errcheck // it ends with the connection at the latest
-	listen, stop := context.WithTimeout(ctx, while)
+	until, stop := context.WithTimeout(ctx, while)
 	defer stop()
-	_, err = words.NextMsgWithContext(listen)
-	switch {
-	case err == nil, ctx.Err() != nil:
-		return false, ctx.Err()
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
-		return true, nil
+	raw, err = l.messages.Next(jetstream.NextContext(until))
+	if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+		return raw, false, err
 	}
-	return false, fmt.Errorf("listen to lane %s: %w", l.name, err)
+	heard, _, err := words.Pending()
+	return nil, heard == 0, err
 }

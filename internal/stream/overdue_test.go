@@ -14,7 +14,12 @@ import (
 
 func impatient(t *testing.T, nc *nats.Conn) *stream.Target {
 	t.Helper()
-	target, _, err := stream.OpenTarget(ctx(t), nc, stream.TargetOptions{Name: "main", Sessions: 1, AckWait: time.Second})
+	return waitingFor(t, nc, time.Second)
+}
+
+func waitingFor(t *testing.T, nc *nats.Conn, ackWait time.Duration) *stream.Target {
+	t.Helper()
+	target, _, err := stream.OpenTarget(ctx(t), nc, stream.TargetOptions{Name: "main", Sessions: 1, AckWait: ackWait})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,6 +76,31 @@ func TestAClockThatIsSetBackWhileTheTargetIsAwayStopsNoLane(t *testing.T) {
 			t.Fatal("the message does not come")
 		}
 		l.Pause()
+	}
+}
+
+// Bug: a message that came while its lane listened for others' words lay there until AckWait had passed, and it was delivered again: a
+// gap of two AckWaits after a kill (test/faults -scenario adapters).
+func TestAMessageThatComesWhileItsLaneListensIsTaken(t *testing.T) {
+	t.Parallel()
+	const ackWait = 10 * time.Second // it looks 2 s later, and listens as long again
+	server := natstest.Start(t)
+	nc := server.Declared()
+	waits := lane(t, waitingFor(t, server.Connect(), ackWait), 0)
+	nothingFor(t, waits, ackWait/2)
+	waits.Pause()
+	publish(t, publisher(t, nc), "101", 1)
+	dying := lane(t, waitingFor(t, nc, ackWait), 0)
+	inHand := next(t, dying)
+	begin := time.Now()
+	if err := dying.Close(ctx(t)); err != nil {
+		t.Fatal(err)
+	}
+	if got := next(t, waits); got.Sequence() != inHand.Sequence() {
+		t.Errorf("message %d came, want message %d", got.Sequence(), inHand.Sequence())
+	}
+	if took := time.Since(begin); took > ackWait*3/2 {
+		t.Errorf("it was taken after %s", took)
 	}
 }
 
