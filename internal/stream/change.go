@@ -37,19 +37,30 @@ type Change struct {
 // something of events which its own lanes read.
 type Former struct {
 	Generation int      `json:"generation"`
-	Ended      []uint64 `json:"ended"` // by lane: of its lines everything up to here has ended
-	Heads      []uint64 `json:"heads"` // by lane: the event that the target may have been told of already; 0: none
+	Ended      []uint64 `json:"ended"`           // by lane: of its lines everything up to here has ended
+	Ahead      []uint64 `json:"ahead,omitempty"` // what has ended besides, before its turn; ascending
+	Heads      []uint64 `json:"heads"`           // by lane: the event that the target may have been told of already; 0: none. Then those before their turn
 }
 
 // last is the highest event that the former set says something of.
-func (f Former) last() uint64 { return max(slices.Max(f.Ended), slices.Max(f.Heads)) }
+func (f Former) last() uint64 {
+	last := max(slices.Max(f.Ended), slices.Max(f.Heads))
+	if n := len(f.Ahead); n > 0 {
+		last = max(last, f.Ahead[n-1])
+	}
+	return last
+}
+
+func (f Former) passed(site string, line call.Line, sequence uint64) bool {
+	return sequence <= f.Ended[LaneOf(site, line, len(f.Ended))] || in(f.Ahead, sequence)
+}
 
 // begin is the first event that the set's lanes read.
 func (s LaneSet) begin() uint64 { return max(s.Start, s.From, 1) }
 
 // passed reports whether an event ended in a lane of a former set.
 func (s LaneSet) passed(site string, line call.Line, sequence uint64) bool {
-	return slices.ContainsFunc(s.Former, func(f Former) bool { return sequence <= f.Ended[LaneOf(site, line, len(f.Ended))] })
+	return slices.ContainsFunc(s.Former, func(f Former) bool { return f.passed(site, line, sequence) })
 }
 
 // tried reports whether a lane of a former set may have told the target of an event, and nobody knows.
@@ -59,10 +70,13 @@ func (s LaneSet) tried(sequence uint64) bool {
 
 // next is the set after a change.
 func (s LaneSet) next(seals []seal, now time.Time) LaneSet {
-	f := Former{Generation: s.Generation}
+	f, told := Former{Generation: s.Generation}, []uint64(nil)
 	for _, seal := range seals {
 		f.Ended, f.Heads = append(f.Ended, seal.Sequence), append(f.Heads, seal.Head)
+		f.Ahead, told = append(f.Ahead, seal.ahead...), append(told, seal.begun...)
 	}
+	slices.Sort(f.Ahead)
+	f.Heads = append(f.Heads, told...)
 	n := LaneSet{
 		Generation: s.Generation + 1, Lanes: s.Change.Lanes, From: s.From, Calls: s.Calls, Paused: s.Paused,
 		Start: slices.Min(f.Ended) + 1, Since: now,
@@ -316,9 +330,15 @@ type seal struct {
 	Sequence uint64    `json:"sequence,string"`       // the lane's lines have ended up to here
 	Head     uint64    `json:"head,string,omitempty"` // the event that the target may have been told of; 0: none
 	Time     time.Time `json:"time"`
+
+	ahead, begun []uint64 // of the lane's cursor, in the headers
 }
 
-const sealed = "sealed"
+const (
+	sealed = "sealed"
+	// begun is no ending either: the target is going to be told of an event before its turn.
+	begun = "begun"
+)
 
 // seal seals a lane that has been paused, or finds that it is. Clean says that its owner does it, who has nothing in hand.
 func (c *changer) seal(ctx context.Context, set LaneSet, i int, clean bool) (seal, error) {
@@ -336,40 +356,40 @@ func (c *changer) seal(ctx context.Context, set LaneSet, i int, clean bool) (sea
 			return seal{}, fmt.Errorf("look at lane %s: %w", name, err)
 		}
 		info := consumer.CachedInfo()
-		s := seal{Kind: sealed, Target: c.target, Lane: name, Time: time.Now().UTC(),
-			// A lane without endings, or whose last one was kept for its time, has acknowledged what was not its own.
-			Sequence: max(last.calls, info.AckFloor.Stream, set.begin()-1)}
+		// A lane without endings, or whose last one was kept for its time, has acknowledged what was not its own.
+		at := last.upTo(max(last.calls, info.AckFloor.Stream, set.begin()-1))
+		s := seal{Kind: sealed, Target: c.target, Lane: name, Time: time.Now().UTC(), Sequence: at.calls, ahead: at.ahead, begun: at.begun}
 		if !clean || info.NumAckPending > 0 {
-			if s.Head, err = c.firstOpen(ctx, set, i, s.Sequence); err != nil {
+			if s.Head, err = c.firstOpen(ctx, set, i, at); err != nil {
 				return s, err
 			}
 		}
-		if err := c.store(ctx, s, last.ends); !overtaken(err) {
+		if err := c.store(ctx, s, at); !overtaken(err) {
 			return s, err
 		}
 	}
 }
 
-func (c *changer) store(ctx context.Context, s seal, last uint64) error {
+func (c *changer) store(ctx context.Context, s seal, at cursor) error {
 	data, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}
 	msg := nats.NewMsg(endingSubject(sealed, c.target, s.Lane))
-	msg.Data = data
+	msg.Data, msg.Header = data, at.header()
 	_, err = c.js.PublishMsg(ctx, msg, jetstream.WithMsgTTL(keepDelivered),
-		jetstream.WithExpectLastSequenceForSubject(last, endingSubject("*", c.target, s.Lane)))
+		jetstream.WithExpectLastSequenceForSubject(at.ends, endingSubject("*", c.target, s.Lane)))
 	if err != nil {
 		return fmt.Errorf("seal lane %s: %w", s.Lane, err)
 	}
 	return nil
 }
 
-// firstOpen is the first event of a lane behind its cursor; 0: there is none.
-func (c *changer) firstOpen(ctx context.Context, set LaneSet, i int, cursor uint64) (first uint64, err error) {
-	err = readUntil(ctx, c.calls, headersFrom(c.target, cursor+1), func(m jetstream.Msg, sequence uint64) (found bool) {
+// firstOpen is the first event of a lane that has not ended; 0: there is none.
+func (c *changer) firstOpen(ctx context.Context, set LaneSet, i int, at cursor) (first uint64, err error) {
+	err = readUntil(ctx, c.calls, headersFrom(c.target, at.calls+1), func(m jetstream.Msg, sequence uint64) (found bool) {
 		site, line := laneKey(m.Headers())
-		if found = LaneOf(site, line, set.Lanes) == i && !set.passed(site, line, sequence); found {
+		if found = LaneOf(site, line, set.Lanes) == i && !set.passed(site, line, sequence) && !at.ended(sequence); found {
 			first = sequence
 		}
 		return found
@@ -385,7 +405,7 @@ func headersFrom(target string, first uint64) jetstream.ConsumerConfig {
 	}
 }
 
-// lastMark is the last message on a lane's subject of endings: an ending, a seal, or nothing.
+// lastMark is the last message on a lane's subject of endings: an ending, a call before its turn that has begun, a seal, or nothing.
 type lastMark struct {
 	cursor
 	sealed *seal
@@ -399,20 +419,37 @@ func lastOfLane(ctx context.Context, ends jetstream.Stream, target, lane string)
 	if err != nil {
 		return last, fmt.Errorf("read the last ending of lane %s: %w", lane, err)
 	}
-	last.ends = raw.Sequence
-	if strings.HasPrefix(raw.Subject, "onec."+sealed+".") {
-		last.sealed = &seal{}
-		err = json.Unmarshal(raw.Data, last.sealed)
-		last.calls, last.at = last.sealed.Sequence, last.sealed.Time
-	} else {
-		var e Ended
-		e, err = decodeEnding(raw.Data, raw.Sequence)
-		last.calls, last.at = e.Sequence, e.Time
-	}
-	if err != nil {
+	if err := last.read(raw); err != nil {
 		return last, fmt.Errorf("read the last ending of lane %s: %w", lane, err)
 	}
 	return last, nil
+}
+
+func (l *lastMark) read(raw *jetstream.RawStreamMsg) (err error) {
+	var event uint64
+	var at time.Time
+	switch kind := strings.Split(raw.Subject, ".")[1]; kind {
+	case sealed, begun:
+		var s seal
+		err = json.Unmarshal(raw.Data, &s)
+		event, at = s.Sequence, s.Time
+		if kind == sealed {
+			l.sealed = &s
+		}
+	default:
+		var e Ended
+		e, err = decodeEnding(raw.Data, raw.Sequence)
+		event, at = e.Sequence, e.Time
+	}
+	if err != nil {
+		return err
+	}
+	l.cursor, err = cursorOf(raw.Header, event)
+	l.ends, l.at = raw.Sequence, at
+	if l.sealed != nil {
+		l.sealed.ahead, l.sealed.begun = l.ahead, l.begun
+	}
+	return err
 }
 
 var laneOfConsumer = regexp.MustCompile(`^([0-9]+)-[0-9]+$`)

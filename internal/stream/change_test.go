@@ -28,6 +28,8 @@ type office struct {
 	nc     *nats.Conn
 	begin  time.Time
 
+	refusals int // 1C refuses one call in so many; 0: none
+
 	mu      sync.Mutex
 	calls   []*asked
 	workers []*adapter
@@ -57,6 +59,7 @@ type adapter struct {
 	dead   atomic.Bool        // as kill -9
 	ended  chan struct{}
 	rhythm func() time.Duration // of 1C
+	refuse func() bool          // 1C does
 }
 
 const callAtMost = time.Second // of 1C; AckWait is twice that
@@ -67,7 +70,8 @@ func (o *office) hire(name string, sessions int) *adapter {
 		o.t.Fatal(err)
 	}
 	work, stop := context.WithCancel(context.Background())
-	a := &adapter{office: o, name: name, nc: nc, stop: stop, ended: make(chan struct{}), rhythm: func() time.Duration { return rand.N(8 * time.Millisecond) }}
+	a := &adapter{office: o, name: name, nc: nc, stop: stop, ended: make(chan struct{}), rhythm: func() time.Duration { return rand.N(8 * time.Millisecond) },
+		refuse: func() bool { return o.refusals > 0 && rand.N(o.refusals) == 0 }}
 	o.workers = append(o.workers, a)
 	go func() {
 		defer close(a.ended)
@@ -147,6 +151,10 @@ func (a *adapter) lane(ctx context.Context, l *stream.Lane) {
 		c := a.call(m.Event(), l)
 		if a.dead.Load() {
 			return
+		}
+		if a.refuse() {
+			_ = m.Later(time.Millisecond)
+			continue
 		}
 		e := verdict.Ending{Verdict: verdict.Done(), Attempts: 1, Unsure: m.Deliveries() > 1}
 		if _, err := m.End(work, e, func(error) { // NATS is away, or this process is dead
@@ -288,6 +296,10 @@ func (o *office) check(events int) {
 
 // ring publishes n events of each line, one a beat.
 func (o *office) ring(lines, n int, beat time.Duration) (done chan struct{}) {
+	return o.ringFrom(101, lines, n, beat)
+}
+
+func (o *office) ringFrom(first, lines, n int, beat time.Duration) (done chan struct{}) {
 	p, done := publisher(o.t, o.server.Connect()), make(chan struct{})
 	o.t.Cleanup(func() { <-done })
 	go func() {
@@ -297,7 +309,7 @@ func (o *office) ring(lines, n int, beat time.Duration) (done chan struct{}) {
 				if o.t.Context().Err() != nil {
 					return
 				}
-				_, err := p.Publish(context.Background(), call.Event{Type: call.Incoming, Line: call.Line(fmt.Sprint(101 + l)), CallID: fmt.Sprint(i)})
+				_, err := p.Publish(context.Background(), call.Event{Type: call.Incoming, Line: call.Line(fmt.Sprint(first + l)), CallID: fmt.Sprint(i)})
 				if err != nil {
 					o.t.Errorf("publish: %v", err)
 				}
@@ -358,15 +370,17 @@ func TestRandomChangesAndKillsBreakNoPromise(t *testing.T) {
 
 func badDay(t *testing.T, dice *rand.Rand) {
 	o := newOffice(t)
+	o.refusals = 40
+	const backlog, lines, each = 300, 12, 50
+	<-o.ringFrom(201, 15, backlog/15, 0)
 	staff := []*adapter{o.hire("adapter 1", 2), o.hire("adapter 2", 2)}
-	const lines, each = 12, 50
-	done := o.ring(lines, each, 3*time.Millisecond)
 	o.underWay()
-	for i := range 7 {
+	done := o.ring(lines, each, 3*time.Millisecond)
+	for i := range 8 {
 		time.Sleep(time.Duration(dice.IntN(300)) * time.Millisecond)
 		lanes, one := 1+dice.IntN(6), dice.IntN(len(staff))
 		replace := func() { staff[one] = o.hire(fmt.Sprint("adapter ", i+3), 2) }
-		switch deed := dice.IntN(7); deed {
+		switch deed := dice.IntN(8); deed {
 		case 0, 1:
 			t.Logf("change to %d lanes", lanes)
 			o.change(lanes)
@@ -394,6 +408,10 @@ func badDay(t *testing.T, dice *rand.Rand) {
 			staff[one].retire()
 			replace()
 		case 6:
+			t.Logf("kill -9 of %s", staff[one].name)
+			staff[one].kill()
+			replace()
+		case 7:
 			t.Log("a pause")
 			if _, err := stream.PauseTarget(ctx(t), o.nc, "main", "test"); err != nil {
 				t.Error(err)
@@ -405,7 +423,26 @@ func badDay(t *testing.T, dice *rand.Rand) {
 		}
 	}
 	<-done
-	o.settle(lines * each)
+	o.settle(backlog + lines*each)
+	t.Logf("%d events have ended before their turn", o.overtook())
+}
+
+// overtook counts the events that ended before an older one of their lane.
+func (o *office) overtook() (n int) {
+	o.t.Helper()
+	var all []stream.Ended
+	if err := stream.EndingsSince(ctx(o.t), o.nc, o.begin.Add(-time.Minute), func(e stream.Ended) { all = append(all, e) }); err != nil {
+		o.t.Fatal(err)
+	}
+	oldest := map[string]uint64{}
+	for _, e := range slices.Backward(all) {
+		if last, there := oldest[e.Lane]; there && last < e.Sequence {
+			n++
+		} else {
+			oldest[e.Lane] = e.Sequence
+		}
+	}
+	return n
 }
 
 // The worst instants: the adapter was killed in a call, nobody else is there, and the command dies between its steps.

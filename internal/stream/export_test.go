@@ -2,6 +2,8 @@ package stream
 
 import (
 	"context"
+	"hash/maphash"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -118,4 +120,65 @@ func (m *Message) HeldSince() time.Time {
 	m.hand.renewing.Lock()
 	defer m.hand.renewing.Unlock()
 	return m.hand.renewed
+}
+
+// Noted is the last event that the target's reader of what is fresh has noted; 0: there is none.
+func (t *Target) Noted() (last uint64) {
+	t.reading.Lock()
+	r := t.reader
+	t.reading.Unlock()
+	if r == nil || r.over.Load() {
+		return 0
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	last = slices.Max(r.last[:])
+	for _, l := range r.lanes {
+		for _, e := range l.queue {
+			last = max(last, e.sequence)
+		}
+	}
+	return last
+}
+
+// The bounds of what goes before its turn.
+const (
+	FarBehind = farBehind
+	FreshFor  = freshFor
+	Slots     = slots
+)
+
+// ShareOf is shareOf.
+var ShareOf = shareOf
+
+// Fresh is a reader without a stream.
+type Fresh struct{ *fresh }
+
+// NewFresh is the reader of a target with so many lanes, which begins behind an event.
+func NewFresh(lanes int, begin uint64) Fresh {
+	return Fresh{&fresh{seed: maphash.MakeSeed(), idle: time.NewTimer(askedFor), begin: begin, lanes: make([]freshLane, lanes)}}
+}
+
+// Note is note.
+func (r Fresh) Note(line call.Line, sequence uint64, again bool) { r.note("", line, sequence, again) }
+
+// Take is take.
+func (r Fresh) Take(lane int, front uint64, ended func(uint64) bool) (uint64, func()) {
+	e, there := r.take(lane, front, ended)
+	if !there {
+		return 0, nil
+	}
+	return e.sequence, func() { r.putBack(e) }
+}
+
+// StandAside is standAside of the first lane.
+func (r Fresh) StandAside() { r.standAside(0) }
+
+// Waiting is how long the queue of a lane is.
+func (r Fresh) Waiting(lane int) int { return len(r.lanes[lane].queue) }
+
+// ReadCursor is what the headers of a message on a lane's subject of endings say, and how they are written.
+func ReadCursor(h nats.Header, event uint64) (calls uint64, ahead, begun []uint64, written nats.Header, err error) {
+	c, err := cursorOf(h, event)
+	return c.calls, c.ahead, c.begun, c.header(), err
 }

@@ -300,13 +300,13 @@ func (l *Life) end(endings []Ended) {
 // laneState is what a lane is busy with.
 type laneState struct {
 	Wait
-	cursor uint64
-	queue  []uint64 // what has not ended, in order
+	cursor
+	queue []uint64 // what has not ended, in order
 }
 
 // wait is nil for what the lane has behind it.
 func (l *laneState) wait(sequence uint64) *Wait {
-	if sequence <= l.cursor {
+	if l.ended(sequence) {
 		return nil
 	}
 	w := l.Wait
@@ -334,7 +334,7 @@ func (h *history) lane(ctx context.Context, target string, set LaneSet, index in
 	if err != nil {
 		return nil, err
 	}
-	l.cursor, l.Took = last.calls, took.Time
+	l.cursor, l.Took = last.cursor, took.Time
 	if err := h.look(ctx, l, name); err != nil {
 		return nil, err
 	}
@@ -355,7 +355,7 @@ func (h *history) look(ctx context.Context, l *laneState, name string) error {
 		return fmt.Errorf("look at lane %s: %w", name, err)
 	}
 	info := c.CachedInfo()
-	if info.NumAckPending > 0 && info.Delivered.Last != nil && info.Delivered.Stream > l.cursor { // else it has its ending
+	if info.NumAckPending > 0 && info.Delivered.Last != nil && info.Delivered.Stream > l.calls { // else it has its ending
 		l.InHand = *info.Delivered.Last
 	}
 	l.Owned = slices.ContainsFunc(info.PriorityGroups, pinned) || time.Since(l.InHand) < probing
@@ -364,8 +364,8 @@ func (h *history) look(ctx context.Context, l *laneState, name string) error {
 
 // queue reads what has not ended. The bodies stay where they are: a target that was away for days has many.
 func (h *history) queue(ctx context.Context, l *laneState, target string, set LaneSet, index int) error {
-	return readAll(ctx, h.calls, headersFrom(target, max(l.cursor+1, set.begin())), func(m jetstream.Msg, sequence uint64) {
-		if site, line := laneKey(m.Headers()); LaneOf(site, line, set.Lanes) == index && !set.passed(site, line, sequence) {
+	return readAll(ctx, h.calls, headersFrom(target, max(l.calls+1, set.begin())), func(m jetstream.Msg, sequence uint64) {
+		if site, line := laneKey(m.Headers()); LaneOf(site, line, set.Lanes) == index && !set.passed(site, line, sequence) && !l.ended(sequence) {
 			l.queue = append(l.queue, sequence)
 		}
 	})

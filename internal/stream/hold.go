@@ -26,6 +26,7 @@ type hand struct {
 	sequence uint64 // in CALLS
 	delivery uint64 // consumer sequence: another one means that it was delivered again
 	first    bool   // nobody has had the message before
+	waiting  uint64 // how many wait behind it
 
 	lease *time.Timer // nil: nobody holds it
 	lost  atomic.Bool // it ran out: another adapter may be calling with the message

@@ -73,8 +73,8 @@ func (j *Janitor) sweepEndings(ctx context.Context) (purged uint64, err error) {
 	if upTo == 0 {
 		return 0, nil
 	}
-	for _, kind := range []verdict.Kind{verdict.Delivered, verdict.Skipped} {
-		if err := forgetEndings(ctx, ends, endingSubject(kind.String(), "*", "*"), upTo); err != nil {
+	for _, kind := range []string{verdict.Delivered.String(), verdict.Skipped.String(), begun} {
+		if err := forgetEndings(ctx, ends, endingSubject(kind, "*", "*"), upTo); err != nil {
 			return 0, err
 		}
 	}

@@ -28,8 +28,7 @@ type Lane struct {
 
 	pin        atomic.Pointer[string] // the owner's mark that the server gave us
 	reconnects uint64
-	// cursor is the lane's last ending: whatever is not above it has ended. It is read anew whenever somebody else
-	// may have moved it.
+	// cursor is how far the lane has come, as its last ending says. It is read anew whenever somebody else may have moved it.
 	cursor cursor
 	known  bool
 	taken  bool // ownership may have changed since the last message that was handed out
@@ -42,14 +41,13 @@ type Lane struct {
 
 	proof atomic.Pointer[proof] // nil: there is none
 
+	// front is the lane's oldest open message, in hand, while others go before it (overtake.go).
+	front   *Message
+	spared  *Message // the front that was handed back last without having been worked on
+	putBack func()   // says that the message which went before the front has not ended; nil: it has, or there is none
+
 	rest    time.Time // until then a message rests that was handed back from here
 	waiting time.Time // since when the lane waits for its next message; zero: it does not
-}
-
-type cursor struct {
-	calls uint64    // sequence in CALLS of the last event that ended
-	ends  uint64    // sequence in ONEC of that ending
-	at    time.Time // of that ending
 }
 
 // Lane opens lane i. Errors: NATS.
@@ -83,7 +81,8 @@ func (l *Lane) Pin() string {
 type Message struct {
 	lane       *Lane
 	hand       *hand
-	sequence   uint64 // in CALLS
+	front      *Message // that it goes before, whose hand it is worked on with; nil: it is the front itself
+	sequence   uint64   // in CALLS
 	deliveries uint64
 	event      call.Event
 	broken     error
@@ -115,9 +114,25 @@ func (m *Message) Deliveries() int { return int(m.deliveries) }
 // TakenOver reports that another adapter may have worked on this lane since its last message here.
 func (m *Message) TakenOver() bool { return m.taken }
 
-// Next waits for the lane's next event that has not ended. Events of other lanes' lines, and those that have their
-// ending already, are acknowledged on the way. Errors: ctx's, or NATS (try again).
+// Next waits for the lane's next event that has not ended: the oldest one, or where many wait behind it a new one of a line that has
+// nothing waiting. Errors: ctx's, or NATS (try again).
 func (l *Lane) Next(ctx context.Context) (*Message, error) {
+	front, err := l.Front(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if m := l.overtaking(ctx, front); m != nil {
+		return m, nil
+	}
+	return front, nil
+}
+
+// Front waits for the lane's oldest event that has not ended. Events of other lanes' lines, and those that have their
+// ending already, are acknowledged on the way. Errors: as Next's.
+func (l *Lane) Front(ctx context.Context) (*Message, error) {
+	if front := l.takeFront(); front != nil {
+		return front, nil
+	}
 	for {
 		raw, err := l.pull(ctx)
 		if err != nil {
@@ -208,7 +223,7 @@ func (l *Lane) look(ctx context.Context, raw jetstream.Msg) (*Message, error) {
 			return nil, errors.Join(err, raw.Nak())
 		}
 	}
-	if meta.Sequence.Stream <= l.cursor.calls {
+	if l.cursor.ended(meta.Sequence.Stream) {
 		return nil, raw.Ack()
 	}
 	if wait, yes := l.doubtful(meta); yes {
@@ -216,14 +231,17 @@ func (l *Lane) look(ctx context.Context, raw jetstream.Msg) (*Message, error) {
 	}
 	m := &Message{
 		lane: l, hand: &hand{
-			lane: l, raw: raw, broker: l.broker, sequence: meta.Sequence.Stream, delivery: meta.Sequence.Consumer, first: meta.NumDelivered == 1,
-			renewed: time.Now(),
+			lane: l, raw: raw, broker: l.broker, sequence: meta.Sequence.Stream, delivery: meta.Sequence.Consumer,
+			first: meta.NumDelivered == 1, waiting: meta.NumPending, renewed: time.Now(),
 		},
 		sequence: meta.Sequence.Stream, deliveries: meta.NumDelivered, taken: l.taken,
 		again: strings.HasPrefix(raw.Subject(), "again."), letter: letterOf(raw.Headers()),
 	}
-	if set.tried(m.sequence) {
-		m.deliveries++ // those of its former lane
+	if l.maybeTold(m.sequence) {
+		m.deliveries++
+	}
+	if l.wasSpared(m.hand) {
+		m.deliveries = l.spared.deliveries
 	}
 	l.taken = false
 	m.event, m.broken = Decode(raw.Data())
@@ -254,7 +272,7 @@ func (l *Lane) readCursor(ctx context.Context) error {
 	if last.sealed != nil {
 		return fmt.Errorf("lane %s: %w: it has been sealed", l.name, ErrLaneGone)
 	}
-	l.cursor, l.known = last.cursor, true
+	l.cursor, l.known = last.and(l.cursor), true
 	return nil
 }
 
@@ -275,6 +293,7 @@ func (l *Lane) Recall(ctx context.Context, since time.Time, tell func(uint64, ca
 
 // Pause stops pulling: nothing is delivered until the next Next. What arrived in the meantime is handed back.
 func (l *Lane) Pause() {
+	l.standAside()
 	if l.messages == nil {
 		return
 	}
@@ -344,14 +363,25 @@ func removed(err error) error {
 // Ours is the fence before a call: it reports whether the message is still the one delivered, and ours. It asks the broker where
 // that is not known.
 func (m *Message) Ours(ctx context.Context) (bool, error) {
+	if m.front != nil {
+		if ended, err := m.begin(ctx); ended || err != nil {
+			return false, err
+		}
+	}
 	if m.hand.sure() {
 		return true, nil
 	}
 	return m.hand.ours(ctx)
 }
 
-// Later hands the message back, to be delivered again after a while. Nothing of the lane overtakes it.
-func (m *Message) Later(after time.Duration) error { return m.hand.back(after) }
+// Later hands the message back, to be delivered again after a while. Nothing of the lane overtakes it then. One that went before its
+// turn falls back into it.
+func (m *Message) Later(after time.Duration) error {
+	if m.front != nil {
+		return m.front.spare(after)
+	}
+	return m.hand.back(after)
+}
 
 // endAgain is the longest pause between two tries to store an ending. After a restart of the broker it must be stored while the lane
 // rests (AckWait), or another adapter calls again.
@@ -380,6 +410,10 @@ func (m *Message) End(ctx context.Context, e verdict.Ending, trouble func(error)
 // settled acknowledges a message that has its ending, and removes the dead letter that it was sent again for. An
 // acknowledgement that is lost with the connection is made up for by the cursor.
 func (m *Message) settled(ctx context.Context, trouble func(error)) {
+	if m.front != nil {
+		m.lane.front, m.lane.putBack = m.front, nil
+		return
+	}
 	if m.letter != 0 {
 		err := m.lane.target.ends.DeleteMsg(ctx, m.letter)
 		if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
@@ -398,41 +432,45 @@ func (m *Message) end(ctx context.Context, e verdict.Ending, now time.Time) (boo
 			return false, err
 		}
 	}
-	if m.sequence <= l.cursor.calls {
+	if l.cursor.ended(m.sequence) {
 		// Ours, whose PubAck came too late, has the time that we gave it.
-		return m.sequence == l.cursor.calls && l.cursor.at.Equal(now), nil
+		return m.sequence == l.cursor.event && l.cursor.at.Equal(now), nil
 	}
 	e.Unsure = e.Unsure || !m.hand.held() // of two endings this may be the one that is stored, and the other call's is dropped
-	stored, err := l.store(ctx, m, e, now)
-	if err != nil {
-		l.known = false // wrong last sequence, or an answer that never came: look before the next try
-		return false, err
-	}
-	l.cursor = cursor{calls: m.sequence, ends: stored, at: now}
-	return true, nil
-}
-
-// store writes the ending only if the lane's last ending is the one that we know: of two owners one wins.
-func (l *Lane) store(ctx context.Context, m *Message, e verdict.Ending, now time.Time) (uint64, error) {
 	data, err := encodeEnding(Ended{
 		Ending: e, Event: m.event, Sequence: m.sequence, Target: l.target.o.Name, Lane: l.name, Time: now, Again: m.Again(),
 	})
 	if err != nil {
-		return 0, err
+		return false, err
 	}
-	msg := nats.NewMsg(endingSubject(e.Kind.String(), l.target.o.Name, l.name))
-	msg.Data = data
-	keep := keepDelivered
+	keep, to := keepDelivered, l.cursor.upTo(m.sequence)
 	if e.Kind == verdict.Dead {
 		keep = keepDead
 	}
+	if m.front != nil {
+		to = l.cursor.endAhead(m.sequence)
+	}
+	to.event, to.at = m.sequence, now
+	if err := l.store(ctx, e.Kind.String(), data, keep, to); err != nil {
+		return false, fmt.Errorf("store the ending of message %d: %w", m.sequence, err)
+	}
+	return true, nil
+}
+
+// store moves the lane's cursor by a message on its subject of endings, if the last one there is the one that we know: of two owners
+// one wins.
+func (l *Lane) store(ctx context.Context, kind string, data []byte, keep time.Duration, to cursor) error {
+	msg := nats.NewMsg(endingSubject(kind, l.target.o.Name, l.name))
+	msg.Data, msg.Header = data, to.header()
 	try, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	ack, err := l.target.js.PublishMsg(try, msg,
 		jetstream.WithMsgTTL(keep),
 		jetstream.WithExpectLastSequenceForSubject(l.cursor.ends, l.endings()))
 	if err != nil {
-		return 0, fmt.Errorf("store the ending of message %d: %w", m.sequence, err)
+		l.known = false // wrong last sequence, or an answer that never came: look before the next try
+		return err
 	}
-	return ack.Sequence, nil
+	l.cursor, l.cursor.ends = to, ack.Sequence
+	return nil
 }

@@ -102,12 +102,12 @@ func Drop(ctx context.Context, nc *nats.Conn, number uint64) error {
 	if err != nil {
 		return err
 	}
-	if err := noteDrop(ctx, js, letter); err != nil {
-		return fmt.Errorf("drop dead letter %d: %w", number, err)
-	}
 	ends, err := endingsOf(ctx, nc)
 	if err != nil {
 		return err
+	}
+	if err := noteDrop(ctx, js, ends, letter); err != nil {
+		return fmt.Errorf("drop dead letter %d: %w", number, err)
 	}
 	if err := ends.DeleteMsg(ctx, number); err != nil {
 		return fmt.Errorf("drop dead letter %d: %w", number, err)
@@ -116,18 +116,22 @@ func Drop(ctx context.Context, nc *nats.Conn, number uint64) error {
 }
 
 // noteDrop stores how the event has ended now. A letter that is its lane's last ending is the lane's cursor, and without it
-// the event would be open again: there the note stands behind it, in its place. Behind another ending it would take the
+// the event would be open again: there the note stands behind it, in its place, and says the cursor as the letter did. Behind another ending it would take the
 // cursor back, so it goes to a lane that there is not.
-func noteDrop(ctx context.Context, js jetstream.JetStream, letter DeadLetter) error {
+func noteDrop(ctx context.Context, js jetstream.JetStream, ends jetstream.Stream, letter DeadLetter) error {
 	e := letter.Ended
 	e.Verdict, e.Time = verdict.Skip(dropped+e.Why), time.Now().UTC()
 	e.Again = true // it is an operator's doing, and says nothing of the line's call
+	lane, err := lastOfLane(ctx, ends, e.Target, e.Lane)
+	if err != nil {
+		return err
+	}
 	last := jetstream.WithExpectLastSequenceForSubject(letter.Number, endingSubject("*", e.Target, e.Lane))
-	err := publishEnding(ctx, js, e, last)
+	err = publishEnding(ctx, js, e, lane.header(), last)
 	var api *jetstream.APIError
 	if errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence {
 		e.Lane = noLane
-		err = publishEnding(ctx, js, e)
+		err = publishEnding(ctx, js, e, nil)
 	}
 	return err
 }
@@ -135,13 +139,13 @@ func noteDrop(ctx context.Context, js jetstream.JetStream, letter DeadLetter) er
 // noLane has the endings of what was dropped.
 const noLane = "dropped"
 
-func publishEnding(ctx context.Context, js jetstream.JetStream, e Ended, more ...jetstream.PublishOpt) error {
+func publishEnding(ctx context.Context, js jetstream.JetStream, e Ended, h nats.Header, more ...jetstream.PublishOpt) error {
 	data, err := encodeEnding(e)
 	if err != nil {
 		return err
 	}
 	m := nats.NewMsg(endingSubject(e.Kind.String(), e.Target, e.Lane))
-	m.Data = data
+	m.Data, m.Header = data, h
 	_, err = js.PublishMsg(ctx, m, append(more, jetstream.WithMsgTTL(keepDelivered))...)
 	return err
 }

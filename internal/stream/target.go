@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -57,6 +58,11 @@ type Target struct {
 	changing atomic.Bool // a change of lanes has begun: lanes that are closed say whether something is in hand
 
 	link *link
+
+	reading    sync.Mutex
+	reader     *fresh // nil: no lane is far behind
+	stopReader context.CancelFunc
+	began      time.Time // the last reader
 }
 
 // ErrNoCalls says that nobody has created CALLS yet: ingest owns it.
@@ -100,8 +106,16 @@ func OpenTarget(ctx context.Context, nc *nats.Conn, o TargetOptions) (*Target, [
 	return t, differences, nil
 }
 
-// Close ends the target's watch over the connection. Its lanes must have been closed before.
-func (t *Target) Close() { t.link.close() }
+// Close ends what the target does beside its lanes, which must have been closed before.
+func (t *Target) Close() {
+	t.link.close()
+	t.reading.Lock()
+	defer t.reading.Unlock()
+	if r := t.reader; r != nil {
+		t.endReader()
+		<-r.gone
+	}
+}
 
 // Taken is the number of the last ending by which the target took an event, of whichever adapter; 0: there is none. Errors: NATS.
 func (t *Target) Taken(ctx context.Context) (uint64, error) {

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -83,12 +84,17 @@ func (c *changer) stand(ctx context.Context, nc *nats.Conn, s *Standing) (err er
 // reach is how far the lanes of a set have come.
 type reach struct {
 	set   LaneSet
-	ended []uint64 // by lane
+	lanes []cursor
 }
 
 // open reports whether an event that the set's lanes read has not ended.
 func (r reach) open(site string, line call.Line, sequence uint64) bool {
-	return sequence > r.ended[LaneOf(site, line, r.set.Lanes)] && !r.set.passed(site, line, sequence)
+	return !r.lanes[LaneOf(site, line, r.set.Lanes)].ended(sequence) && !r.set.passed(site, line, sequence)
+}
+
+// first is the first event that may not have ended.
+func (r reach) first() uint64 {
+	return slices.MinFunc(r.lanes, func(a, b cursor) int { return cmp.Compare(a.calls, b.calls) }).calls + 1
 }
 
 // reach reads how far the lanes of a set have come, and what their consumers, by lane, say; one that is not there is left out.
@@ -99,7 +105,7 @@ func (c *changer) reach(ctx context.Context, set LaneSet) (r reach, lanes map[st
 		if err != nil {
 			return r, nil, err
 		}
-		ended := max(last.calls, set.begin()-1)
+		at := last.upTo(max(last.calls, set.begin()-1))
 		consumer, err := c.calls.Consumer(ctx, consumerName(c.target, set.laneName(i)))
 		switch {
 		case errors.Is(err, jetstream.ErrConsumerNotFound):
@@ -107,16 +113,16 @@ func (c *changer) reach(ctx context.Context, set LaneSet) (r reach, lanes map[st
 			return r, nil, fmt.Errorf("look at lane %s: %w", set.laneName(i), err)
 		default:
 			info := consumer.CachedInfo()
-			lanes[set.laneName(i)], ended = info, max(ended, info.AckFloor.Stream)
+			lanes[set.laneName(i)], at = info, at.upTo(max(at.calls, info.AckFloor.Stream))
 		}
-		r.ended = append(r.ended, ended)
+		r.lanes = append(r.lanes, at)
 	}
 	return r, lanes, nil
 }
 
 // queue counts what has not ended. Only the heads are read: a target that was away for days has many.
 func (c *changer) queue(ctx context.Context, r reach, s *Standing) error {
-	return readAll(ctx, c.calls, headersFrom(c.target, slices.Min(r.ended)+1), func(m jetstream.Msg, sequence uint64) {
+	return readAll(ctx, c.calls, headersFrom(c.target, r.first()), func(m jetstream.Msg, sequence uint64) {
 		site, line := laneKey(m.Headers())
 		if !r.open(site, line, sequence) {
 			return

@@ -303,8 +303,12 @@ type lane struct {
 }
 
 // Next implements deliver.Lane.
-func (l lane) Next(ctx context.Context) (deliver.Message, error) {
-	m, err := l.Lane.Next(ctx)
+func (l lane) Next(ctx context.Context) (deliver.Message, error) { return l.take(l.Lane.Next(ctx)) }
+
+// Front implements deliver.Lane.
+func (l lane) Front(ctx context.Context) (deliver.Message, error) { return l.take(l.Lane.Front(ctx)) }
+
+func (l lane) take(m *stream.Message, err error) (deliver.Message, error) {
 	if errors.Is(err, stream.ErrLaneGone) {
 		l.gone()
 	}

@@ -41,6 +41,7 @@ type Message interface {
 type Lane interface {
 	Name() string
 	Next(context.Context) (Message, error)
+	Front(context.Context) (Message, error) // the oldest one; Next's may go before it
 	Pause()
 	Close(context.Context) error
 	Recall(ctx context.Context, since time.Time, tell func(sequence uint64, e call.Event, k verdict.Kind)) error

@@ -78,6 +78,8 @@ func (l *fakeLane) Recall(_ context.Context, _ time.Time, tell func(uint64, call
 	return nil
 }
 
+func (l *fakeLane) Front(ctx context.Context) (Message, error) { return l.Next(ctx) }
+
 func (l *fakeLane) Next(ctx context.Context) (Message, error) {
 	l.mu.Lock()
 	l.pulls++

@@ -78,7 +78,11 @@ func (w *worker) turn(ctx, work context.Context) {
 		return
 	}
 	defer p.done()
-	m, err := w.lane.Next(p.ctx)
+	take := w.lane.Next
+	if p.probe { // nothing goes before its turn into a target that may be away
+		take = w.lane.Front
+	}
+	m, err := take(p.ctx)
 	if err != nil {
 		w.noMessage(ctx, p, err)
 		return
