@@ -111,6 +111,9 @@ func (o *outcome) unpromised() int {
 	return n + o.broken("lost")
 }
 
+// enoughToGroup events have 10 groups and more among them, as seen.
+const enoughToGroup = 200
+
 // groups are events that were stored together.
 type groups struct{ events, groups, largest int }
 
@@ -127,9 +130,9 @@ func grouped(events []check.Event) (g groups) {
 	return g
 }
 
-// mustGroup breaks a run in which nothing was stored together: else nobody knew whether that bears what is done.
+// mustGroup breaks a run in which nothing was stored together, if that is no chance: else nobody knew whether it bears what is done.
 func (o *outcome) mustGroup() {
-	if o.together.groups == 0 {
+	if o.together.groups == 0 && len(o.history.Events) >= enoughToGroup {
 		o.deaths = append(o.deaths, "nothing was stored together")
 	}
 }
