@@ -17,11 +17,13 @@ const (
 	behindLines = 60 // that call while 1C is away
 	clearLines  = 40 // that call only when it is back
 	piledRate   = 40 // hits for each second of the scenario
-	freshRate   = 8
+	freshRate   = 12
 	// longFrost is above AckWait, which is five seconds.
 	longFrost = 7 * time.Second
 	// workLimit is how long 1C may take for the backlog, with all that is done meanwhile: a run of a minute has 20 s of calls in each lane.
 	workLimit = 3 * time.Minute
+	// changeLimit has room for two commands of which the first one waits, for its own minute, for an answer that was lost with the broker.
+	changeLimit = 2 * time.Minute
 )
 
 // steadily is a 1C whose operation does some work.
@@ -31,8 +33,8 @@ func steadily() time.Duration { return 30 * time.Millisecond }
 //
 //	of all the time   0 … 30 %    hits of the lines with a backlog
 //	                  5 … 30 %    1C is away
-//	                  30 … 70 %   hits of all lines
-//	                  33 … 70 %   faults begin
+//	                  30 … 85 %   hits of all lines
+//	                  40 … 75 %   faults begin: before, an adapter finds 1C, and the backlog goes on undisturbed
 //	                  the rest    what is left is delivered
 func planBehind(b *bench) (p mixPlan, back time.Duration, lanes int) {
 	dice := rand.New(rand.NewPCG(b.seed, 700))
@@ -40,11 +42,13 @@ func planBehind(b *bench) (p mixPlan, back time.Duration, lanes int) {
 	part := func(percent int) time.Duration { return length * time.Duration(percent) / 100 }
 	back, lanes = part(30), []int{3, 6}[dice.IntN(2)]
 	for i := range behindLines + clearLines {
-		line := fmt.Sprint(101 + i)
+		line, begin := fmt.Sprint(101+i), back
 		if i < behindLines {
 			p.hits = append(p.hits, planLine(dice, line, b.seconds*piledRate/behindLines, 0, back)...)
+		} else {
+			begin += part(45) * time.Duration(i-behindLines) / clearLines // one after another, so that some are clear whenever something is done
 		}
-		p.hits = append(p.hits, planLine(dice, line, b.seconds*freshRate/(behindLines+clearLines), back, part(70))...)
+		p.hits = append(p.hits, planLine(dice, line, b.seconds*freshRate/(behindLines+clearLines), begin, part(85))...)
 	}
 	p.faults = []fault{{part(5), "1C: refuses connections", part(25), restart1C}}
 	deck := []fault{
@@ -60,8 +64,8 @@ func planBehind(b *bench) (p mixPlan, back time.Duration, lanes int) {
 	// The lanes before a change and those after it both have something to overtake.
 	deck = slices.Insert(deck, 2+dice.IntN(len(deck)-3), fault{what: "callbus lanes", do: untilLanes(b, lanes)})
 	for i, f := range deck {
-		slot := part(37) / time.Duration(len(deck))
-		f.at = part(33) + time.Duration(i)*slot + time.Duration(dice.Int64N(int64(slot/2)))
+		slot := part(35) / time.Duration(len(deck))
+		f.at = part(40) + time.Duration(i)*slot + time.Duration(dice.Int64N(int64(slot/2)))
 		p.faults = append(p.faults, f)
 	}
 	return p, back, lanes
@@ -90,21 +94,25 @@ func behind(ctx context.Context, b *bench) ([]*outcome, error) {
 	return []*outcome{o}, nil
 }
 
-// tellWaits tells how long new rings have waited.
+// tellWaits tells how long new rings have waited. A run in which none went before the backlog says nothing of what is done there, and is broken.
 func (o *outcome) tellWaits(back time.Time) {
 	w := newRings(o.history, back)
 	o.note("the backlog of %d events was worked off %.1f s after 1C was back", w.piled, w.over.Sub(back).Seconds())
-	o.note("new rings meanwhile, on lines without a backlog: %s; %d of them went before older events of their lanes", spread(w.clear), w.overtook)
+	o.note("new rings meanwhile, on lines without a backlog: %s", spread(w.clear))
+	o.note("of these went before older events of their lanes: %s", spread(w.ahead))
 	o.note("new rings meanwhile, on lines with a backlog: %s", spread(w.behind))
+	if len(w.ahead) == 0 {
+		o.deaths = append(o.deaths, "no new ring of a line without a backlog went before what was older")
+	}
 }
 
 // rings are those that came while a backlog was worked off, and how long each of them waited until it had ended.
 type rings struct {
-	piled    int       // events that had not ended when 1C was back
-	over     time.Time // when the last of them has ended
-	clear    []time.Duration
-	behind   []time.Duration
-	overtook int // of the clear ones: those that ended before an older event of their lane
+	piled  int       // events that had not ended when 1C was back
+	over   time.Time // when the last of them has ended
+	clear  []time.Duration
+	ahead  []time.Duration // of the clear ones: those that ended before an older event of their lane
+	behind []time.Duration
 }
 
 // newRings looks at what came after 1C was back. A line is clear if everything older of it has ended when it rings.
@@ -132,7 +140,7 @@ func newRings(h check.History, back time.Time) (r rings) {
 		default:
 			r.clear = append(r.clear, wait)
 			if first[end.Stored] < e.Sequence {
-				r.overtook++
+				r.ahead = append(r.ahead, wait)
 			}
 		}
 	}
@@ -184,7 +192,7 @@ func stopAdapter(ctx context.Context, r *room, f fault) error {
 // untilLanes changes the number of lanes as an operator does: again, where the broker was away.
 func untilLanes(b *bench, n int) func(context.Context, *room, fault) error {
 	return func(ctx context.Context, r *room, _ fault) error {
-		for end := time.Now().Add(startLimit); ; {
+		for end := time.Now().Add(changeLimit); ; {
 			cmd, err := r.lanesCommand(ctx, b, n)
 			if err != nil {
 				return err

@@ -32,8 +32,8 @@ func story(order ...uint64) (h check.History) {
 func TestARingOfALineWithoutABacklogIsToldFromOthers(t *testing.T) {
 	h := story(3, 1, 2, 4, 5, 6)
 	want := rings{
-		piled: 2, over: second(14), overtook: 1,
-		clear: []time.Duration{time.Second}, behind: []time.Duration{4 * time.Second, 5 * time.Second},
+		piled: 2, over: second(14),
+		clear: []time.Duration{time.Second}, ahead: []time.Duration{time.Second}, behind: []time.Duration{4 * time.Second, 5 * time.Second},
 	}
 	if diff := cmp.Diff(want, newRings(h, second(10)), cmp.AllowUnexported(rings{})); diff != "" {
 		t.Errorf("rings (-want +got):\n%s", diff)
@@ -41,13 +41,13 @@ func TestARingOfALineWithoutABacklogIsToldFromOthers(t *testing.T) {
 }
 
 func TestWhereNothingGoesBeforeItsTurnNothingIsSaidToHaveOvertaken(t *testing.T) {
-	if got := newRings(story(1, 2, 3, 4, 5, 6), second(10)).overtook; got != 0 {
-		t.Errorf("%d rings overtook, want none", got)
+	if got := newRings(story(1, 2, 3, 4, 5, 6), second(10)).ahead; got != nil {
+		t.Errorf("rings overtook: %v, want none", got)
 	}
 	other := story(3, 1, 2, 4, 5, 6)
 	other.Endings[0].Lane = "1-1"
-	if got := newRings(other, second(10)).overtook; got != 0 {
-		t.Errorf("%d rings overtook events of another lane, want none", got)
+	if got := newRings(other, second(10)).ahead; got != nil {
+		t.Errorf("rings overtook events of another lane: %v, want none", got)
 	}
 }
 

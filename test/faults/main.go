@@ -38,7 +38,7 @@ var scenarios = []scenario{
 	{"mix", 60, 16, mix, "two adapters, a broker, a 1C that misbehaves; all of them killed and frozen"},
 	{"cluster", 60, 8, cluster, "three NATS servers, one at a time killed, frozen, cut off, unplugged, restarted"},
 	{"disk", 15, 8, disk, "a disk full to the last byte; CALLS and ONEC full to their limits"},
-	{"behind", 60, 8, behind, "a backlog that is worked off beside new calls, while adapters, broker and 1C go and come and the lanes change"},
+	{"behind", 60, 24, behind, "a backlog that is worked off beside new calls, while adapters, broker and 1C go and come and the lanes change"},
 	{"lanes", 30, 8, lanes, "2, 4 and 3 lanes under load, adapters and the command killed in the middle"},
 	{"adapters", 60, 8, rolling, "three adapters of one target, stopped and started in turn: the gaps of the lanes"},
 	{"branch", 30, 8, branch, "a branch and its hub, killed, frozen, and the cable between them cut, both ways and one way"},
