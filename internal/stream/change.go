@@ -107,28 +107,41 @@ func ChangeLanes(ctx context.Context, nc *nats.Conn, target string, lanes int, b
 	if lanes < 1 || lanes > MaxLanes {
 		return fmt.Errorf("%d lanes: want 1 to %d", lanes, MaxLanes)
 	}
+	ctx = undated{ctx}
 	c, err := newChanger(ctx, nc, target)
 	if err != nil {
 		return err
 	}
 	for {
-		set, revision, err := c.inForce(ctx)
-		if err != nil {
-			return err
-		}
-		switch {
-		case set.Change != nil:
-			err = c.finish(ctx, tell)
-		case set.Lanes != lanes:
-			err = c.start(ctx, set, revision, Change{Lanes: lanes, Since: time.Now().UTC(), By: by})
-		default:
-			tell(Step{From: lanes, To: lanes, Set: &set})
+		set, err := c.toward(ctx, lanes, by, tell)
+		switch unanswered := errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil; {
+		case set != nil:
+			tell(Step{From: lanes, To: lanes, Set: set})
 			return nil
-		}
-		if err != nil && !overtaken(err) {
+		case err != nil && !overtaken(err) && !unanswered:
 			return err
 		}
 	}
+}
+
+// undated is a context that does not say when it ends. A request is waited for as long as its context says, and for five seconds where that
+// does not say it: an answer that was lost with a broker would be waited for to the end of the change.
+type undated struct{ context.Context }
+
+func (undated) Deadline() (end time.Time, ok bool) { return time.Time{}, false }
+
+// toward does what comes next. There is a set once it is the one that is wanted.
+func (c *changer) toward(ctx context.Context, lanes int, by string, tell func(Step)) (*LaneSet, error) {
+	set, revision, err := c.inForce(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case set.Change != nil:
+		return nil, c.finish(ctx, tell)
+	case set.Lanes != lanes:
+		return nil, c.start(ctx, set, revision, Change{Lanes: lanes, Since: time.Now().UTC(), By: by})
+	}
+	return &set, nil
 }
 
 // start writes down that a change is under way.

@@ -771,3 +771,21 @@ func TestAChangeEndsWithItsTarget(t *testing.T) {
 		t.Errorf("declared anew it is %+v, want 3 lanes of generation 2", set)
 	}
 }
+
+// Bug: an answer that was lost with the broker was waited for until the command gave up, a minute later, though the adapters had long carried
+// the change out (faults -scenario behind -seconds 24 -seed 62).
+func TestAChangeOfLanesDoesNotWaitForAnAnswerThatIsLost(t *testing.T) {
+	t.Parallel()
+	server := natstest.Start(t)
+	publish(t, publisher(t, server.Declared()), "101", 1)
+	target(t, server.Connect(), "main", 2)
+	way, nc := wayTo(t, server)
+	limit, cancel := context.WithTimeout(ctx(t), natstest.Patience)
+	defer cancel()
+	changed := make(chan error, 1)
+	go func() { changed <- stream.ChangeLanes(limit, nc, "main", 3, "", func(stream.Step) {}) }()
+	way.breakAt(t, "MSG.GET.ONEC")
+	if err := <-changed; err != nil {
+		t.Errorf("the change ended with %v", err)
+	}
+}

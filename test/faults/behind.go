@@ -15,15 +15,16 @@ import (
 
 const (
 	behindLines = 60 // that call while 1C is away
-	clearLines  = 40 // that call only when it is back
-	piledRate   = 40 // hits for each second of the scenario
-	freshRate   = 12
+	piledRate   = 40 // hits of theirs for each second of the scenario
+	laterRate   = 4  // and when 1C is back
+	clearRate   = 2  // lines for each second of the scenario that have a call only then, one after another
+	clearHits   = 4  // of each of them
+	// calm is how long an adapter has to find 1C, which it looks for every five seconds at most, and to work on the backlog undisturbed.
+	calm = 8 * time.Second
 	// longFrost is above AckWait, which is five seconds.
 	longFrost = 7 * time.Second
 	// workLimit is how long 1C may take for the backlog, with all that is done meanwhile: a run of a minute has 20 s of calls in each lane.
 	workLimit = 3 * time.Minute
-	// changeLimit has room for two commands of which the first one waits, for its own minute, for an answer that was lost with the broker.
-	changeLimit = 2 * time.Minute
 )
 
 // steadily is a 1C whose operation does some work.
@@ -31,24 +32,26 @@ func steadily() time.Duration { return 30 * time.Millisecond }
 
 // planBehind is what a seed makes of a length.
 //
-//	of all the time   0 … 30 %    hits of the lines with a backlog
-//	                  5 … 30 %    1C is away
-//	                  30 … 85 %   hits of all lines
-//	                  40 … 75 %   faults begin: before, an adapter finds 1C, and the backlog goes on undisturbed
-//	                  the rest    what is left is delivered
+//	of all the time   0 … 30 %            hits of the lines with a backlog
+//	                  5 … 30 %            1C is away
+//	                  30 … 75 % and calm  hits of these and of other lines
+//	                  calm, and 35 %      faults begin
+//	                  the rest            what is left is delivered
 func planBehind(b *bench) (p mixPlan, back time.Duration, lanes int) {
 	dice := rand.New(rand.NewPCG(b.seed, 700))
 	length := time.Duration(b.seconds) * time.Second
 	part := func(percent int) time.Duration { return length * time.Duration(percent) / 100 }
 	back, lanes = part(30), []int{3, 6}[dice.IntN(2)]
-	for i := range behindLines + clearLines {
-		line, begin := fmt.Sprint(101+i), back
-		if i < behindLines {
-			p.hits = append(p.hits, planLine(dice, line, b.seconds*piledRate/behindLines, 0, back)...)
-		} else {
-			begin += part(45) * time.Duration(i-behindLines) / clearLines // one after another, so that some are clear whenever something is done
-		}
-		p.hits = append(p.hits, planLine(dice, line, b.seconds*freshRate/(behindLines+clearLines), begin, part(85))...)
+	fresh := calm + part(45)
+	for i := range behindLines {
+		line := fmt.Sprint(101 + i)
+		p.hits = append(p.hits, planLine(dice, line, b.seconds*piledRate/behindLines, 0, back)...)
+		p.hits = append(p.hits, planLine(dice, line, b.seconds*laterRate/behindLines, back, back+fresh)...)
+	}
+	clear := b.seconds * clearRate
+	for i := range clear {
+		begin := back + fresh*time.Duration(i)/time.Duration(clear)
+		p.hits = append(p.hits, planLine(dice, fmt.Sprint(1001+i), clearHits, begin, begin+part(10))...)
 	}
 	p.faults = []fault{{part(5), "1C: refuses connections", part(25), restart1C}}
 	deck := []fault{
@@ -65,7 +68,7 @@ func planBehind(b *bench) (p mixPlan, back time.Duration, lanes int) {
 	deck = slices.Insert(deck, 2+dice.IntN(len(deck)-3), fault{what: "callbus lanes", do: untilLanes(b, lanes)})
 	for i, f := range deck {
 		slot := part(35) / time.Duration(len(deck))
-		f.at = part(40) + time.Duration(i)*slot + time.Duration(dice.Int64N(int64(slot/2)))
+		f.at = back + calm + time.Duration(i)*slot + time.Duration(dice.Int64N(int64(slot/2)))
 		p.faults = append(p.faults, f)
 	}
 	return p, back, lanes
@@ -192,7 +195,7 @@ func stopAdapter(ctx context.Context, r *room, f fault) error {
 // untilLanes changes the number of lanes as an operator does: again, where the broker was away.
 func untilLanes(b *bench, n int) func(context.Context, *room, fault) error {
 	return func(ctx context.Context, r *room, _ fault) error {
-		for end := time.Now().Add(changeLimit); ; {
+		for end := time.Now().Add(startLimit); ; {
 			cmd, err := r.lanesCommand(ctx, b, n)
 			if err != nil {
 				return err
