@@ -29,6 +29,7 @@ type fakeLane struct {
 	ready   chan struct{}
 	sent    uint64
 	pulls   int
+	fronts  int // of them, those for the oldest event
 	pauses  int
 	closed  bool
 	past    []past
@@ -78,7 +79,12 @@ func (l *fakeLane) Recall(_ context.Context, _ time.Time, tell func(uint64, call
 	return nil
 }
 
-func (l *fakeLane) Front(ctx context.Context) (Message, error) { return l.Next(ctx) }
+func (l *fakeLane) Front(ctx context.Context) (Message, error) {
+	l.mu.Lock()
+	l.fronts++
+	l.mu.Unlock()
+	return l.Next(ctx)
+}
 
 func (l *fakeLane) Next(ctx context.Context) (Message, error) {
 	l.mu.Lock()
@@ -359,6 +365,23 @@ func TestAnEventThatAloneIsRefusedEndsAndKeepsNobodyWaiting(t *testing.T) {
 		}
 		if late := slices.IndexFunc(others, func(m *fakeMessage) bool { return len(m.endings) == 0 }); late >= 0 {
 			t.Errorf("event %d of the others has not ended", late)
+		}
+	})
+}
+
+// Else a new event would be tried with, and fall behind the backlog for it.
+func TestATargetThatIsAwayIsTriedWithTheOldestEvent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newFakeLane("0", event("a", call.Incoming), event("b", call.Incoming))
+		o := &fakeOneC{answer: func(n int, _ call.Event) error {
+			if n <= 3 {
+				return refused
+			}
+			return nil
+		}}
+		deliver(o, 20*time.Second, 0, l)
+		if l.fronts != 3 {
+			t.Errorf("the lane was asked for its oldest event %d times, want 3: each try but the first, which shut the gate (%s)", l.fronts, o.seen())
 		}
 	})
 }
