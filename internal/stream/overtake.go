@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -77,7 +76,7 @@ func (l *Lane) fetch(ctx context.Context, front *Message, r *fresh, e freshEvent
 	if err != nil {
 		return nil, fmt.Errorf("read message %d: %w", e.sequence, err)
 	}
-	if r.slotOf(laneKey(raw.Header)) != e.slot || !strings.HasPrefix(raw.Subject, "calls.") {
+	if r.slotOf(laneKey(raw.Header)) != e.slot {
 		return nil, fmt.Errorf("message %d is another one now", e.sequence)
 	}
 	m := &Message{lane: l, hand: front.hand, front: front, sequence: e.sequence, deliveries: 1, taken: front.taken}
