@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -36,7 +35,7 @@ type Broker struct {
 	guests bool
 	creds  string
 	store  string
-	stage  string // folder in memory; empty: none
+	stage  *flock.Flock // folder in memory; nil: none
 }
 
 // ErrLocked says that another process works on the same data folder. The server itself has no such lock: two of
@@ -227,8 +226,6 @@ const (
 func (b *Broker) Stop() error {
 	b.server.Shutdown()
 	b.server.WaitForShutdown()
-	if b.stage != "" {
-		_ = os.RemoveAll(b.stage) // it is in memory, and gone with the next start of the machine at the latest
-	}
+	b.unstage()
 	return b.lock.Unlock()
 }

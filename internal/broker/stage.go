@@ -1,39 +1,71 @@
 package broker
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
+
+	"github.com/gofrs/flock"
 )
 
-// memory is where Linux has a folder in memory.
+// memory is where Linux has a folder in memory. Elsewhere a folder of that name is on disk, and anybody's (C:\dev\shm).
 const memory = "/dev/shm"
+
+const (
+	stagePrefix = "callbus-"
+	stageFolder = "batches" // in the folder of a stream (nats-server 2.15: server/filestore.go, batchesDir)
+)
 
 // Stage puts into memory what the server writes down of a batch before it stores it in one of the streams, and reports
 // whether it could. On disk that is four fsyncs for each batch, so that after a power cut a half stored batch is stored
 // whole. Nobody needs that of us: each event is whole by itself, and no phone has been told of one that is missing.
 // The streams must be there.
 func (b *Broker) Stage(streams ...string) bool {
-	if b.stage != "" {
+	if b.stage != nil {
 		return true // by another user of this broker
 	}
-	dir, err := os.MkdirTemp(memory, stagePrefix)
+	stage, err := newStage()
 	if err != nil {
 		return false
 	}
+	b.stage = stage
 	for _, name := range streams {
-		if err := b.link(name, filepath.Join(dir, name)); err != nil {
-			_ = os.RemoveAll(dir)
+		if b.link(name, filepath.Join(stage.Path(), name)) != nil {
+			b.unstage() // a link to a folder that is gone would have every batch refused
 			return false
 		}
 	}
-	b.stage = dir
 	return true
 }
 
+// newStage makes a folder in memory and holds it as long as this process lives.
+func newStage() (*flock.Flock, error) {
+	if runtime.GOOS != "linux" {
+		return nil, errors.ErrUnsupported
+	}
+	dir, err := os.MkdirTemp(memory, stagePrefix)
+	if err != nil {
+		return nil, err
+	}
+	held := holder(dir)
+	if ok, err := held.TryLock(); !ok {
+		return nil, errors.Join(fmt.Errorf("%s cannot be held", dir), err, os.Remove(dir))
+	}
+	return held, nil
+}
+
+// holder locks a folder itself. O_NONBLOCK: where the folder was, somebody may have put a pipe.
+func holder(dir string) *flock.Flock {
+	return flock.New(dir, flock.SetFlag(os.O_RDONLY|syscall.O_NONBLOCK))
+}
+
 func (b *Broker) link(name, stage string) error {
-	streams, err := filepath.Glob(filepath.Join(b.store, "jetstream", "*", "streams", name))
+	streams, err := fs.Glob(os.DirFS(b.store), "jetstream/*/streams/"+name)
 	if err == nil && len(streams) != 1 {
 		err = fmt.Errorf("there are %d streams %s", len(streams), name)
 	}
@@ -41,26 +73,42 @@ func (b *Broker) link(name, stage string) error {
 		err = os.Mkdir(stage, 0o700)
 	}
 	if err == nil {
-		err = os.Symlink(stage, filepath.Join(streams[0], stageFolder))
+		err = os.Symlink(stage, filepath.Join(b.store, streams[0], stageFolder))
 	}
 	return err
 }
 
-const (
-	stagePrefix = "callbus-"
-	stageFolder = "batches" // in the folder of a stream (nats-server 2.15: server/filestore.go, batchesDir)
-)
+// unstage leaves nothing in memory, and no link: a backup of the store may follow it.
+func (b *Broker) unstage() {
+	if b.stage == nil {
+		return
+	}
+	_ = b.stage.Unlock()
+	b.stage = nil
+	dropStaged(b.store)
+}
 
 // dropStaged removes what a server that was killed has left in memory, and the links to it, before the next server follows
 // them: whoever has seen the name of a folder could have made it anew after a power cut, and filled it.
 func dropStaged(store string) {
-	links, _ := filepath.Glob(filepath.Join(store, "jetstream", "*", "streams", "*", stageFolder))
+	links, _ := fs.Glob(os.DirFS(store), "jetstream/*/streams/*/"+stageFolder)
 	for _, l := range links {
+		l = filepath.Join(store, l)
 		if to, err := os.Readlink(l); err == nil {
 			_ = os.Remove(l)
-			if strings.HasPrefix(to, filepath.Join(memory, stagePrefix)) {
-				_ = os.RemoveAll(filepath.Dir(to))
-			}
+			dropStage(filepath.Dir(to))
 		}
+	}
+}
+
+// dropStage leaves alone what is held: the store is a copy then, and the server of the other one is at work.
+func dropStage(dir string) {
+	if filepath.Dir(dir) != memory || !strings.HasPrefix(filepath.Base(dir), stagePrefix) {
+		return
+	}
+	held := holder(dir)
+	if ok, _ := held.TryLock(); ok {
+		_ = os.RemoveAll(dir)
+		_ = held.Unlock()
 	}
 }

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -25,11 +26,11 @@ func batched(t *testing.T, dir string) (b *Broker, folder string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	folders, err := filepath.Glob(filepath.Join(dir, "nats", "jetstream", "*", "streams", "S"))
+	folders, err := fs.Glob(os.DirFS(dir), "nats/jetstream/*/streams/S")
 	if err != nil || len(folders) != 1 {
 		t.Fatalf("folders of the stream: %v (%v)", folders, err)
 	}
-	return b, folders[0]
+	return b, filepath.Join(dir, folders[0])
 }
 
 func inMemory(t *testing.T, b *Broker, streams ...string) {
@@ -60,6 +61,39 @@ func TestBatchesAreStagedInAFolderInMemoryThatGoesWithTheBroker(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Dir(to)); !os.IsNotExist(err) {
 		t.Errorf("it is still there: %v", err)
+	}
+	if _, err := os.Lstat(filepath.Join(folder, stageFolder)); !os.IsNotExist(err) {
+		t.Errorf("the link is still there: %v", err)
+	}
+}
+
+func TestAStoreWhoseNameHasBracketsIsStaged(t *testing.T) {
+	b, _ := batched(t, filepath.Join(t.TempDir(), "store [1]"))
+	inMemory(t, b, "S")
+}
+
+// As where a backup of a store is tried on the machine that it was made on, while that store is at work.
+func TestACopyOfAStoreLeavesTheStageOfTheOtherBrokerAlone(t *testing.T) {
+	b, folder := batched(t, t.TempDir())
+	inMemory(t, b, "S")
+	to, err := os.Readlink(filepath.Join(folder, stageFolder))
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := t.TempDir()
+	theirs := filepath.Join(copied, "nats", "jetstream", "$G", "streams", "S")
+	if err := os.MkdirAll(theirs, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(to, filepath.Join(theirs, stageFolder)); err != nil {
+		t.Fatal(err)
+	}
+	dropStaged(filepath.Join(copied, "nats"))
+	if _, err := os.Stat(to); err != nil {
+		t.Errorf("the stage of a broker that is at work: %v", err)
+	}
+	if _, err := os.Lstat(filepath.Join(theirs, stageFolder)); !os.IsNotExist(err) {
+		t.Errorf("the copy still has the link: %v", err)
 	}
 }
 
@@ -101,8 +135,11 @@ func TestWhatAKilledBrokerHasStagedIsRemovedAndStagedAnew(t *testing.T) {
 }
 
 func TestAStreamThatIsNotThereIsNotStaged(t *testing.T) {
-	b, _ := batched(t, t.TempDir())
+	b, folder := batched(t, t.TempDir())
 	if b.Stage("S", "NONE") {
 		t.Error("staged for a stream that is not there")
+	}
+	if _, err := os.Lstat(filepath.Join(folder, stageFolder)); !os.IsNotExist(err) {
+		t.Errorf("the other stream's link leads to a folder that is gone: %v", err)
 	}
 }
