@@ -102,6 +102,12 @@ func (p *Publisher) Batch(events ...call.Event) (bool, error) {
 	return p.calls.batch(ws) == stored, nil
 }
 
+// Busy has the next event wait for one that is under way, and returns what ends that.
+func (p *Publisher) Busy() (end func()) {
+	p.calls.enter(nil)
+	return p.calls.leave
+}
+
 // Once publishes an event with the id that it has.
 func (p *Publisher) Once(ctx context.Context, e call.Event) error {
 	m, err := encode(Subject(e.Type), e)

@@ -48,18 +48,19 @@ const (
 	stored
 )
 
-// join is quick to say single, and otherwise waits for what the group makes of the event.
-func (g *group) join(it *pending) outcome {
+// join is quick to say single, and otherwise waits for what the group makes of the event: as long as it may wait for a
+// group, and no longer than that group's one try if there is one.
+func (g *group) join(ctx context.Context, it *pending) outcome {
 	w := g.enter(it)
 	if w == nil {
 		return single
 	}
-	tired := time.NewTimer(oneTry)
-	defer tired.Stop()
+	ctx, cancel := context.WithTimeout(ctx, oneTry)
+	defer cancel()
 	select {
 	case o := <-w.done:
 		return o
-	case <-tired.C:
+	case <-ctx.Done():
 	}
 	if g.withdraw(w) {
 		return apart // whatever is under way does not come back

@@ -162,6 +162,26 @@ func TestALonePublishIsNoBatch(t *testing.T) {
 	}
 }
 
+// It had waited at its line's door for nearly all of its patience.
+func TestAnEventWithoutPatienceDoesNotWaitForCompany(t *testing.T) {
+	t.Parallel()
+	server := natstest.Start(t)
+	p := together(t, server, server.Declared())
+	defer p.Busy()()
+	all := ctx(t)
+	spent, cancel := context.WithCancel(all)
+	cancel()
+	for line := range 400 {
+		_, err := p.Publish(spent, call.Event{Type: call.Incoming, Line: call.Line(fmt.Sprint(101 + line))})
+		if !errors.Is(err, stream.ErrUnsettled) {
+			t.Fatalf("got %v, want unsettled", err)
+		}
+		if all.Err() != nil {
+			t.Fatalf("%d events without patience took all the time of the test", line+1)
+		}
+	}
+}
+
 // The server's answers to batches are lost on the way: their events are sent one by one, with the ids that they have.
 func TestBatchesWhoseAnswersWereLostAreStoredOnceAndInOrder(t *testing.T) {
 	t.Parallel()

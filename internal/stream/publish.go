@@ -100,7 +100,7 @@ func (p *Publisher) watch(changes <-chan nats.Status) {
 func (p *Publisher) Refuse(why error) { p.closed.Store(&why) }
 
 // Publish stamps id, time and site on the event, and returns it once it is on disk; the live copy is sent after that.
-// It takes its patience at most. Errors: ErrAway, ErrUnsettled (it may be delivered all the same), the store is full, or what
+// It takes its patience at most, and one try more where it is in a batch then. Errors: ErrAway, ErrUnsettled (it may be delivered all the same), the store is full, or what
 // Refuse was told.
 func (p *Publisher) Publish(ctx context.Context, e call.Event) (call.Event, error) {
 	if err := p.ready(); err != nil {
@@ -205,7 +205,7 @@ func (p *Publisher) store(ctx context.Context, it *pending) error {
 	if g == nil {
 		return p.publish(ctx, it, false)
 	}
-	o := g.join(it)
+	o := g.join(ctx, it)
 	switch o {
 	case stored:
 		p.show(it)
