@@ -141,7 +141,7 @@ func (r *fresh) read(ctx context.Context) error {
 			return fmt.Errorf("read stream %s: message %d has not come: %w", Calls, count, err)
 		}
 		site, line := laneKey(m.Headers())
-		if !t.set.passed(site, line, meta.Sequence.Stream) {
+		if reach.open(site, line, meta.Sequence.Stream) { // what ended ahead before us keeps nothing of its line waiting
 			r.note(site, line, meta.Sequence.Stream, strings.HasPrefix(m.Subject(), "again."))
 		}
 	}

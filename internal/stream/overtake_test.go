@@ -206,6 +206,23 @@ func TestWhatHasEndedAheadIsNotToldAgainByTheNextOwner(t *testing.T) {
 	b.endedOnce(101)
 }
 
+// Bug: to the next owner's reader a line that had rung before waited for the whole backlog, though all of it had ended ahead.
+func TestALineWhoseRingsHaveEndedAheadIsClearForTheNextOwnerToo(t *testing.T) {
+	t.Parallel()
+	b := piledUp(t, 100)
+	told(t, b.next(1, "nothing is fresh yet"))
+	b.noted(100)
+	told(t, b.next(b.ring("900"), "it is fresh"))
+	if err := b.lane.Close(ctx(t)); err != nil {
+		t.Fatal(err)
+	}
+	b.own(b.server.Connect(), time.Hour)
+	told(t, b.next(2, "another adapter may have had it"))
+	told(t, b.next(3, "nothing is fresh yet"))
+	b.noted(100)
+	told(t, b.next(b.ring("900"), "it is fresh, and all of its line before has ended"))
+}
+
 func TestAKillInTheCallOfAFreshEventMarksItAndNoOtherButTheFront(t *testing.T) {
 	t.Parallel()
 	b := piledUp(t, 100)
