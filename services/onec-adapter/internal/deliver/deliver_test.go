@@ -663,6 +663,9 @@ func TestTheRulesSkip(t *testing.T) {
 		{"bug: the end of another caller's call counted as the same", 0, func() []call.Event {
 			return []call.Event{from("+74951230001", event("a", call.Missed)), from("+74951230002", event("b", call.Missed)), from("+74951230002", event("c", call.Ended))}
 		}, nil, []string{"delivered", "delivered", "skipped the end of this line's call was told already"}},
+		{"bug: behind an end that told no number the end of another caller's call counted as the same", 0, func() []call.Event {
+			return []call.Event{event("a", call.Ended), from("+74951230001", event("b", call.Missed)), from("+74951230002", event("c", call.Missed))}
+		}, nil, []string{"delivered", "skipped the end of this line's call was told already", "delivered"}},
 		{"an end without a known beginning goes through", 0, func() []call.Event { return []call.Event{event("a", call.Ended)} }, nil,
 			[]string{"delivered"}},
 		{"late rings go through by default", 0, func() []call.Event { return []call.Event{old(event("a", call.Incoming))} }, nil,

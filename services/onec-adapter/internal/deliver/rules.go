@@ -135,6 +135,10 @@ func (r *rules) learn(recalled uint64, e call.Event, kind verdict.Kind) {
 		}
 		return
 	}
+	if ends(e.Type) && state.sameEnd(e) && state.remote == "" { // one of the ways tells whose call it was
+		state.remote = e.Remote.Number
+		r.lines[key] = state
+	}
 	switch {
 	case kind == verdict.Skipped && begins(e.Type) && state.call != callOpen:
 		state = lineState{call: ringStale, recalled: recalled}
