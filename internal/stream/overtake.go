@@ -47,18 +47,18 @@ func (l *Lane) overtaking(ctx context.Context, front *Message) *Message {
 	if r == nil {
 		return nil
 	}
-	for {
-		e, there := r.take(l.index, front.sequence, l.cursor.ended)
-		if !there {
-			return nil
-		}
-		if m, err := l.fetch(ctx, front, r, e); err == nil {
-			l.putBack = func() { r.putBack(e) }
-			front.taken = false
-			return m
-		}
-		r.putBack(e)
+	e, there := r.take(l.index, front.sequence, l.cursor.ended)
+	if !there {
+		return nil
 	}
+	m, err := l.fetch(ctx, front, r, e)
+	if err != nil { // it is not looked for another one: nobody holds the front meanwhile
+		r.putBack(e)
+		return nil
+	}
+	l.putBack = func() { r.putBack(e) }
+	front.taken = false
+	return m
 }
 
 // mayOvertake: a front that was worked on before, here or elsewhere, is worked on until it has ended, so that whoever tries it knows what came

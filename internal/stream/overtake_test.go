@@ -32,13 +32,19 @@ type backlog struct {
 
 func piledUp(t *testing.T, events int) *backlog {
 	t.Helper()
+	return piledUpFor(t, events, natstest.Patience)
+}
+
+// piledUpFor is piledUp where the broker waits so long for whoever has a message in hand.
+func piledUpFor(t *testing.T, events int, ackWait time.Duration) *backlog {
+	t.Helper()
 	server := natstest.Start(t)
 	b := &backlog{t: t, server: server, nc: server.Declared()}
 	b.p = publisher(t, b.nc)
 	for i := range events {
 		publish(t, b.p, fmt.Sprint(101+i%10), i)
 	}
-	b.own(server.Connect(), 2*time.Second)
+	b.own(server.Connect(), ackWait)
 	return b
 }
 
@@ -187,7 +193,7 @@ func TestAFewThatWaitAreNotOvertaken(t *testing.T) {
 
 func TestWhatHasEndedAheadIsNotToldAgainByTheNextOwner(t *testing.T) {
 	t.Parallel()
-	b := piledUp(t, 100)
+	b := piledUpFor(t, 100, 2*time.Second)
 	told(t, b.next(1, "nothing is fresh yet"))
 	b.noted(100)
 	fresh := b.ring("900")
@@ -225,7 +231,7 @@ func TestALineWhoseRingsHaveEndedAheadIsClearForTheNextOwnerToo(t *testing.T) {
 
 func TestAKillInTheCallOfAFreshEventMarksItAndNoOtherButTheFront(t *testing.T) {
 	t.Parallel()
-	b := piledUp(t, 100)
+	b := piledUpFor(t, 100, 2*time.Second)
 	told(t, b.next(1, "nothing is fresh yet"))
 	b.noted(100)
 	fresh := b.ring("900")
@@ -273,7 +279,7 @@ func TestWhatIsRefusedAheadFallsBackIntoItsTurnWithItsLine(t *testing.T) {
 
 func TestAChangeOfLanesKeepsWhatHasEndedAheadAndWhatHasBegun(t *testing.T) {
 	t.Parallel()
-	b := piledUp(t, 100)
+	b := piledUpFor(t, 100, 2*time.Second)
 	told(t, b.next(1, "nothing is fresh yet"))
 	b.noted(100)
 	ended, begun, waits := b.ring("900"), b.ring("901"), b.ring("902")
@@ -329,7 +335,7 @@ func TestAStopHandsTheFrontBack(t *testing.T) {
 // A front that nobody spoke for may be with another adapter.
 func TestAFrontThatWasInHandForTooLongIsWaitedFor(t *testing.T) {
 	t.Parallel()
-	b := piledUp(t, 100)
+	b := piledUpFor(t, 100, 2*time.Second)
 	told(t, b.next(1, "nothing is fresh yet"))
 	b.noted(100)
 	told(t, b.next(b.ring("900"), "it is fresh"))
@@ -382,7 +388,7 @@ func TestWhatIsSentAgainKeepsItsTurn(t *testing.T) {
 // The bug that there would be: the letter is the lane's last ending, and its cursor is far behind it.
 func TestALetterOfAFreshEventThatIsDroppedTakesNoCursorWithIt(t *testing.T) {
 	t.Parallel()
-	b := piledUp(t, 100)
+	b := piledUpFor(t, 100, 2*time.Second)
 	told(t, b.next(1, "nothing is fresh yet"))
 	b.noted(100)
 	m := b.next(b.ring("900"), "it is fresh")
@@ -458,7 +464,7 @@ func TestALaneGoesOnWithoutItsReaderAndGetsAnotherOne(t *testing.T) {
 
 func TestARestartOfNATSBreaksNoPromiseOfWhatGoesAhead(t *testing.T) {
 	t.Parallel()
-	b := piledUp(t, 100)
+	b := piledUpFor(t, 100, 2*time.Second)
 	told(t, b.next(1, "nothing is fresh yet"))
 	b.noted(100)
 	fresh := b.ring("900")
@@ -693,4 +699,25 @@ func TestWhatALaneKnowsToHaveEndedAheadStaysEnded(t *testing.T) {
 		t.Errorf("there came %v, want 2 to 100", order)
 	}
 	nothingFor(t, b.lane, 300*time.Millisecond)
+}
+
+// While NATS is slow the front would wait for each of them, and nobody holds it.
+func TestAFreshEventThatCannotBeReadCostsNoOtherItsPlace(t *testing.T) {
+	t.Parallel()
+	b := piledUp(t, 100)
+	told(t, b.next(1, "nothing is fresh yet"))
+	b.noted(100)
+	told(t, b.next(b.ring("900"), "it is fresh"))
+	unread, fresh := b.ring("901"), b.ring("902")
+	away, cancel := context.WithCancel(ctx(t))
+	cancel()
+	m, err := b.lane.Next(away)
+	if err != nil || m.Sequence() != 2 {
+		t.Fatalf("event %v (%v), want the front, 2", m, err)
+	}
+	told(t, m)
+	told(t, b.next(fresh, "it was not its reading that failed"))
+	if order, _ := b.rest(99); order[98] != unread {
+		t.Errorf("event %d came last, want %d in its turn", order[98], unread)
+	}
 }
