@@ -82,6 +82,9 @@ func (t *Target) Consumer(ctx context.Context, i int) (*jetstream.ConsumerInfo, 
 // Oversleep keeps the timer of a hold from ever telling that it is over.
 func (m *Message) Oversleep() { m.hand.lease.Stop() }
 
+// Unconfirmed makes the last confirmation of a hold older.
+func (m *Message) Unconfirmed(by time.Duration) { m.hand.renewed = m.hand.renewed.Add(-by) }
+
 // Stamp does what comes before an event is stored.
 func Stamp(e call.Event) error {
 	_, err := stamp(e, "")

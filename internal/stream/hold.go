@@ -47,10 +47,12 @@ func (m *Message) Hold(ctx context.Context) (held context.Context, drop func()) 
 func (h *hand) hold(ctx context.Context) (held context.Context, drop func()) {
 	held, lose := context.WithCancel(ctx)
 	wait := h.lane.consumer.CachedInfo().Config.AckWait
-	h.lease = time.AfterFunc(lease(wait), func() {
+	h.renewing.Lock()
+	h.lease = time.AfterFunc(time.Until(h.renewed.Add(lease(wait))), func() { // others may have been worked on with this hand before
 		h.lost.Store(true)
 		lose()
 	})
+	h.renewing.Unlock()
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)

@@ -721,3 +721,20 @@ func TestAFreshEventThatCannotBeReadCostsNoOtherItsPlace(t *testing.T) {
 		t.Errorf("event %d came last, want %d in its turn", order[98], unread)
 	}
 }
+
+// The lease is that of the front, whose last confirmation may be as old as it may be.
+func TestTheHoldOfAnEventThatGoesAheadLastsAsLongAsThatOfTheFront(t *testing.T) {
+	t.Parallel()
+	b := piledUpFor(t, 100, forAges)
+	told(t, b.next(1, "nothing is fresh yet"))
+	b.noted(100)
+	m := b.next(b.ring("900"), "it is fresh")
+	m.Unconfirmed(forAges)
+	held, drop := m.Hold(ctx(t))
+	defer drop()
+	select {
+	case <-held.Done():
+	case <-time.After(natstest.Patience):
+		t.Error("it is held, though the broker has confirmed nothing for longer than a lease lasts")
+	}
+}
