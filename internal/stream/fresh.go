@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/callbus/callbus/internal/call"
@@ -142,23 +143,29 @@ func (r *fresh) read(ctx context.Context) error {
 		}
 		site, line := laneKey(m.Headers())
 		if reach.open(site, line, meta.Sequence.Stream) { // what ended ahead before us keeps nothing of its line waiting
-			r.note(site, line, meta.Sequence.Stream, strings.HasPrefix(m.Subject(), "again."))
+			r.note(site, line, meta.Sequence.Stream, strings.HasPrefix(m.Subject(), "again.") || isPast(m.Headers()))
 		}
 	}
+}
+
+// isPast reports whether an event that comes now was accepted long ago: a branch that is back hands on hours of them.
+func isPast(h nats.Header) bool {
+	accepted, err := time.Parse(time.RFC3339Nano, h.Get("ce-time"))
+	return err != nil || time.Since(accepted) > freshFor
 }
 
 func (r *fresh) slotOf(site string, line call.Line) int {
 	return int(maphash.Comparable(r.seed, [2]string{site, string(line)}) % slots)
 }
 
-// note puts an event into its lane's queue, or leaves it in its turn: where it was there before us, an operator has sent it again,
-// something of its line waits in its turn, or the queue is full.
-func (r *fresh) note(site string, line call.Line, sequence uint64, again bool) {
+// note puts an event into its lane's queue, or leaves it in its turn: where it was there before us, it is no new one (an operator has
+// sent it again, or it is of the past), something of its line waits in its turn, or the queue is full.
+func (r *fresh) note(site string, line call.Line, sequence uint64, old bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	e := freshEvent{sequence: sequence, slot: r.slotOf(site, line), since: time.Now()}
 	l := &r.lanes[LaneOf(site, line, len(r.lanes))]
-	if again || sequence <= r.begin || r.last[e.slot] >= l.front || len(l.queue) >= shareOf(len(r.lanes)) {
+	if old || sequence <= r.begin || r.last[e.slot] >= l.front || len(l.queue) >= shareOf(len(r.lanes)) {
 		r.fall(e)
 		return
 	}

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -736,5 +737,27 @@ func TestTheHoldOfAnEventThatGoesAheadLastsAsLongAsThatOfTheFront(t *testing.T) 
 	case <-held.Done():
 	case <-time.After(natstest.Patience):
 		t.Error("it is held, though the broker has confirmed nothing for longer than a lease lasts")
+	}
+}
+
+// Else it would take the room of those who ring now, and the lane could not let them pass.
+func TestWhatABranchHandsOnLateKeepsItsTurn(t *testing.T) {
+	t.Parallel()
+	b := piledUp(t, 100)
+	told(t, b.next(1, "nothing is fresh yet"))
+	b.noted(100)
+	id, err := uuid.NewV7()
+	if err != nil {
+		t.Fatal(err)
+	}
+	late := call.Event{ID: id.String(), Time: time.Now().Add(-time.Hour), Type: call.Incoming, Line: "900", Source: "yealink"}
+	if err := b.p.Once(ctx(t), late); err != nil {
+		t.Fatal(err)
+	}
+	b.noted(101)
+	after, fresh := b.ring("900"), b.ring("901")
+	told(t, b.next(fresh, "it is the only new one of a line that has nothing waiting"))
+	if order, _ := b.rest(101); order[0] != 2 || order[99] != 101 || order[100] != after {
+		t.Errorf("there came %v, want 2 to 101, and then %d", order, after)
 	}
 }
