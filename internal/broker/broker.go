@@ -80,7 +80,7 @@ func start(o Options, lock *flock.Flock) (*Broker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("measure the disk of %s: %w", o.Dir, err)
 	}
-	if err := dropUnfinished(store); err != nil {
+	if err := errors.Join(dropUnfinished(store), syncBlocks(store)); err != nil {
 		return nil, err
 	}
 	room, err := fit(o.Room, space)

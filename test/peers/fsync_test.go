@@ -49,6 +49,23 @@ func TestNoPhoneIsAnsweredAndNoReaderServedBeforeTheFsync(t *testing.T) {
 	}
 }
 
+// Bug: what a killed broker had written and not fsynced was served by the next one, with no fsync of it.
+func TestWhatAKilledBrokerHasWrittenIsFsyncedAtTheNextStart(t *testing.T) {
+	peer(t, "strace")
+	program, dir := rig.Build(t, "./services/ingest/cmd/ingest"), t.TempDir()
+	args := []string{"--store", dir, "--http", rig.FreeAddr(t), "--admin", "", "--nats-listen", rig.FreeAddr(t)}
+	killed := rig.Start(t, program, args...)
+	killed.Says("phones.welcome")
+	call(t, args[3], 0, hits, atOnce)
+	killed.Signal(syscall.SIGKILL)
+	_ = killed.Wait()
+	next, trace := straced(t, program, args...)
+	next.Says("phones.welcome")
+	if got := watched(t, next, trace); got.syncs == 0 {
+		t.Error("nothing of CALLS was fsynced at the start")
+	}
+}
+
 // The same eyes on a program that answers after a PubAck which was not fsynced.
 func TestAnAnswerWithoutFsyncIsNoticed(t *testing.T) {
 	peer(t, "strace")
