@@ -50,7 +50,7 @@ type fakeMessage struct {
 	again      bool
 	taken      bool
 	notOurs    bool
-	another    error         // why it cannot be told whether the line had another call since; anotherCall: it had
+	another    error         // why it cannot be told whether the line had another call since; errAnotherCall: it had
 	fence      error         // what the first question whether it is ours meets with
 	heldFor    time.Duration // at the first try; 0: for as long as it takes
 	endings    []verdict.Ending
@@ -135,11 +135,11 @@ func (m *fakeMessage) Ours(context.Context) (bool, error) {
 	return !m.notOurs && err == nil, err
 }
 
-// anotherCall is what fakeMessage.another is where a call of the line lies between.
-var anotherCall = errors.New("there was another call")
+// errAnotherCall is what fakeMessage.another is where a call of the line lies between.
+var errAnotherCall = errors.New("there was another call")
 
 func (m *fakeMessage) SameCall(context.Context, uint64) (bool, error) {
-	if m.another == anotherCall {
+	if m.another == errAnotherCall {
 		return false, nil
 	}
 	return m.another == nil, m.another
@@ -719,11 +719,11 @@ func TestAnEndIsKeptForWhatAnotherOwnerToldOnlyWhereNoCallLiesBetween(t *testing
 		want     []string
 	}{
 		{"none lies between", told, nil, 0, []string{"skipped " + endedTwice, "skipped " + endedTwice}},
-		{"one does", told, anotherCall, 0, []string{"delivered", "skipped " + endedTwice}},
+		{"one does", told, errAnotherCall, 0, []string{"delivered", "skipped " + endedTwice}},
 		{"nobody can tell", told, errors.New("NATS is away"), 0, []string{"delivered", "skipped " + endedTwice}},
 		{"its ring was stale", stale, nil, 0, []string{"skipped " + ringWas, "skipped " + ringWas}},
-		{"its ring was stale, and that was another call's", stale, anotherCall, 0, []string{"delivered", "skipped " + endedTwice}},
-		{"one does, and it is stale itself", told, anotherCall, time.Nanosecond, []string{"skipped stale: older than 1ns", "skipped stale: older than 1ns"}},
+		{"its ring was stale, and that was another call's", stale, errAnotherCall, 0, []string{"delivered", "skipped " + endedTwice}},
+		{"one does, and it is stale itself", told, errAnotherCall, time.Nanosecond, []string{"skipped stale: older than 1ns", "skipped stale: older than 1ns"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
