@@ -355,7 +355,7 @@ func (in fortress) stored(t *testing.T) (all []*jetstream.RawStreamMsg) {
 }
 
 var (
-	ourHeader  = regexp.MustCompile(`^(Nats-Msg-Id|Callbus-Line|ce-(specversion|id|type|source|subject|time)|content-type)$`)
+	ourHeader  = regexp.MustCompile(`^(Nats-Msg-Id|Nats-Batch-(Id|Sequence|Commit)|Callbus-Line|ce-(specversion|id|type|source|subject|time)|content-type)$`)
 	ourValue   = regexp.MustCompile(`^[!-~]+$`) // percent-encoded where a phone said it
 	ourSubject = regexp.MustCompile(`^lines\.[A-Za-z0-9_-]{1,64}\.[a-z_]+$`)
 )
