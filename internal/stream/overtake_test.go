@@ -49,6 +49,15 @@ func piledUpFor(t *testing.T, events int, ackWait time.Duration) *backlog {
 	return b
 }
 
+// readAhead is one whose first event has ended, and whose reader has come to the last.
+func readAhead(t *testing.T, events int) *backlog {
+	t.Helper()
+	b := piledUp(t, events)
+	told(t, b.next(1, "nothing is fresh yet"))
+	b.noted(uint64(events))
+	return b
+}
+
 // own lets another adapter work on the lane.
 func (b *backlog) own(nc *nats.Conn, ackWait time.Duration) {
 	b.t.Helper()
@@ -156,9 +165,7 @@ func (b *backlog) endedOnce(events int) {
 
 func TestANewRingOfALineWithoutABacklogGoesBeforeTwoThousand(t *testing.T) {
 	t.Parallel()
-	b := piledUp(t, 2000)
-	told(t, b.next(1, "nothing is fresh yet"))
-	b.noted(2000)
+	b := readAhead(t, 2000)
 	known := b.ring("101")
 	fresh, then := b.ring("900"), b.ring("900")
 	told(t, b.next(fresh, "its line has nothing waiting, and 1,999 events wait"))
@@ -216,9 +223,7 @@ func TestWhatHasEndedAheadIsNotToldAgainByTheNextOwner(t *testing.T) {
 // Bug: to the next owner's reader a line that had rung before waited for the whole backlog, though all of it had ended ahead.
 func TestALineWhoseRingsHaveEndedAheadIsClearForTheNextOwnerToo(t *testing.T) {
 	t.Parallel()
-	b := piledUp(t, 100)
-	told(t, b.next(1, "nothing is fresh yet"))
-	b.noted(100)
+	b := readAhead(t, 100)
 	told(t, b.next(b.ring("900"), "it is fresh"))
 	if err := b.lane.Close(ctx(t)); err != nil {
 		t.Fatal(err)
@@ -253,9 +258,7 @@ func TestAKillInTheCallOfAFreshEventMarksItAndNoOtherButTheFront(t *testing.T) {
 
 func TestWhatIsRefusedAheadFallsBackIntoItsTurnWithItsLine(t *testing.T) {
 	t.Parallel()
-	b := piledUp(t, 100)
-	told(t, b.next(1, "nothing is fresh yet"))
-	b.noted(100)
+	b := readAhead(t, 100)
 	fresh, after := b.ring("900"), b.ring("900")
 	m := b.next(fresh, "it is fresh")
 	call1C(t, m)
@@ -351,9 +354,7 @@ func TestAFrontThatWasInHandForTooLongIsWaitedFor(t *testing.T) {
 
 func TestAProbeOfATargetThatIsAwayTakesTheFront(t *testing.T) {
 	t.Parallel()
-	b := piledUp(t, 100)
-	told(t, b.next(1, "nothing is fresh yet"))
-	b.noted(100)
+	b := readAhead(t, 100)
 	b.ring("900")
 	m, err := b.lane.Front(ctx(t))
 	if err != nil || m.Sequence() != 2 {
@@ -491,9 +492,7 @@ func TestARestartOfNATSBreaksNoPromiseOfWhatGoesAhead(t *testing.T) {
 
 func TestWhoLooksSeesThatItHasEndedAhead(t *testing.T) {
 	t.Parallel()
-	b := piledUp(t, 100)
-	told(t, b.next(1, "nothing is fresh yet"))
-	b.noted(100)
+	b := readAhead(t, 100)
 	told(t, b.next(b.ring("900"), "it is fresh"))
 	standings, err := stream.Standings(ctx(t), b.nc)
 	if err != nil || standings[0].Queue != 99 {
@@ -684,9 +683,7 @@ func FuzzACursorIsReadAsItWasWritten(f *testing.F) {
 // A broker whose clock is set may drop a lane's last ending before older ones.
 func TestWhatALaneKnowsToHaveEndedAheadStaysEnded(t *testing.T) {
 	t.Parallel()
-	b := piledUp(t, 100)
-	told(t, b.next(1, "nothing is fresh yet"))
-	b.noted(100)
+	b := readAhead(t, 100)
 	told(t, b.next(b.ring("900"), "it is fresh"))
 	js, _ := jetstream.New(b.nc)
 	ends, err := js.Stream(ctx(t), stream.Endings)
@@ -705,9 +702,7 @@ func TestWhatALaneKnowsToHaveEndedAheadStaysEnded(t *testing.T) {
 // While NATS is slow the front would wait for each of them, and nobody holds it.
 func TestAFreshEventThatCannotBeReadCostsNoOtherItsPlace(t *testing.T) {
 	t.Parallel()
-	b := piledUp(t, 100)
-	told(t, b.next(1, "nothing is fresh yet"))
-	b.noted(100)
+	b := readAhead(t, 100)
 	told(t, b.next(b.ring("900"), "it is fresh"))
 	unread, fresh := b.ring("901"), b.ring("902")
 	away, cancel := context.WithCancel(ctx(t))
@@ -743,9 +738,7 @@ func TestTheHoldOfAnEventThatGoesAheadLastsAsLongAsThatOfTheFront(t *testing.T) 
 // Else it would take the room of those who ring now, and the lane could not let them pass.
 func TestWhatABranchHandsOnLateKeepsItsTurn(t *testing.T) {
 	t.Parallel()
-	b := piledUp(t, 100)
-	told(t, b.next(1, "nothing is fresh yet"))
-	b.noted(100)
+	b := readAhead(t, 100)
 	id, err := uuid.NewV7()
 	if err != nil {
 		t.Fatal(err)
