@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // Headers of a message on a lane's subject of endings. Without them everything up to the message's own event has ended, and
@@ -109,6 +111,19 @@ func (c cursor) header() nats.Header {
 		h.Set(HeaderBegun, steps(c.calls, c.begun))
 	}
 	return h
+}
+
+// publish puts a message on a lane's subject of endings that says the cursor, if the last one there is still the one that the cursor goes
+// by: of two writers one wins. It returns the message's place in ONEC.
+func (c cursor) publish(ctx context.Context, js jetstream.JetStream, target, lane, kind string, data []byte, keep time.Duration) (uint64, error) {
+	msg := nats.NewMsg(endingSubject(kind, target, lane))
+	msg.Data, msg.Header = data, c.header()
+	ack, err := js.PublishMsg(ctx, msg, jetstream.WithMsgTTL(keep),
+		jetstream.WithExpectLastSequenceForSubject(c.ends, endingSubject("*", target, lane)))
+	if err != nil {
+		return 0, err
+	}
+	return ack.Sequence, nil
 }
 
 // steps writes ascending numbers as the distance of each from the one before: there may be a thousand, on each ending.

@@ -388,11 +388,7 @@ func (c *changer) store(ctx context.Context, s seal, at cursor) error {
 	if err != nil {
 		return err
 	}
-	msg := nats.NewMsg(endingSubject(sealed, c.target, s.Lane))
-	msg.Data, msg.Header = data, at.header()
-	_, err = c.js.PublishMsg(ctx, msg, jetstream.WithMsgTTL(keepDelivered),
-		jetstream.WithExpectLastSequenceForSubject(at.ends, endingSubject("*", c.target, s.Lane)))
-	if err != nil {
+	if _, err := at.publish(ctx, c.js, c.target, s.Lane, sealed, data, keepDelivered); err != nil {
 		return fmt.Errorf("seal lane %s: %w", s.Lane, err)
 	}
 	return nil

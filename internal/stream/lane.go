@@ -460,17 +460,13 @@ func (m *Message) end(ctx context.Context, e verdict.Ending, now time.Time) (boo
 // store moves the lane's cursor by a message on its subject of endings, if the last one there is the one that we know: of two owners
 // one wins.
 func (l *Lane) store(ctx context.Context, kind string, data []byte, keep time.Duration, to cursor) error {
-	msg := nats.NewMsg(endingSubject(kind, l.target.o.Name, l.name))
-	msg.Data, msg.Header = data, to.header()
 	try, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	ack, err := l.target.js.PublishMsg(try, msg,
-		jetstream.WithMsgTTL(keep),
-		jetstream.WithExpectLastSequenceForSubject(l.cursor.ends, l.endings()))
+	stored, err := to.publish(try, l.target.js, l.target.o.Name, l.name, kind, data, keep)
 	if err != nil {
 		l.known = false // wrong last sequence, or an answer that never came: look before the next try
 		return err
 	}
-	l.cursor, l.cursor.ends = to, ack.Sequence
+	l.cursor, l.cursor.ends = to, stored
 	return nil
 }
