@@ -66,16 +66,16 @@ func holder(dir string) *flock.Flock {
 
 func (b *Broker) link(name, stage string) error {
 	streams, err := fs.Glob(os.DirFS(b.store), "jetstream/*/streams/"+name)
-	if err == nil && len(streams) != 1 {
-		err = fmt.Errorf("there are %d streams %s", len(streams), name)
+	if err != nil {
+		return err
 	}
-	if err == nil {
-		err = os.Mkdir(stage, 0o700)
+	if len(streams) != 1 {
+		return fmt.Errorf("there are %d streams %s", len(streams), name)
 	}
-	if err == nil {
-		err = os.Symlink(stage, filepath.Join(b.store, streams[0], stageFolder))
+	if err := os.Mkdir(stage, 0o700); err != nil {
+		return err
 	}
-	return err
+	return os.Symlink(stage, filepath.Join(b.store, streams[0], stageFolder))
 }
 
 // unstage leaves nothing in memory, and no link: a backup of the store may follow it.

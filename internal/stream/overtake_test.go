@@ -49,12 +49,11 @@ func piledUpFor(t *testing.T, events int, ackWait time.Duration) *backlog {
 	return b
 }
 
-// readAhead is one whose first event has ended, and whose reader has come to the last.
-func readAhead(t *testing.T, events int) *backlog {
-	t.Helper()
-	b := piledUp(t, events)
-	told(t, b.next(1, "nothing is fresh yet"))
-	b.noted(uint64(events))
+// readAhead ends the first event, and waits until the reader has come to the last.
+func (b *backlog) readAhead(last uint64) *backlog {
+	b.t.Helper()
+	told(b.t, b.next(1, "nothing is fresh yet"))
+	b.noted(last)
 	return b
 }
 
@@ -165,7 +164,7 @@ func (b *backlog) endedOnce(events int) {
 
 func TestANewRingOfALineWithoutABacklogGoesBeforeTwoThousand(t *testing.T) {
 	t.Parallel()
-	b := readAhead(t, 2000)
+	b := piledUp(t, 2000).readAhead(2000)
 	known := b.ring("101")
 	fresh, then := b.ring("900"), b.ring("900")
 	told(t, b.next(fresh, "its line has nothing waiting, and 1,999 events wait"))
@@ -201,9 +200,7 @@ func TestAFewThatWaitAreNotOvertaken(t *testing.T) {
 
 func TestWhatHasEndedAheadIsNotToldAgainByTheNextOwner(t *testing.T) {
 	t.Parallel()
-	b := piledUpFor(t, 100, 2*time.Second)
-	told(t, b.next(1, "nothing is fresh yet"))
-	b.noted(100)
+	b := piledUpFor(t, 100, 2*time.Second).readAhead(100)
 	fresh := b.ring("900")
 	told(t, b.next(fresh, "it is fresh"))
 	call1C(t, b.next(2, "nothing else is fresh")) // a kill in mid-call
@@ -223,7 +220,7 @@ func TestWhatHasEndedAheadIsNotToldAgainByTheNextOwner(t *testing.T) {
 // Bug: to the next owner's reader a line that had rung before waited for the whole backlog, though all of it had ended ahead.
 func TestALineWhoseRingsHaveEndedAheadIsClearForTheNextOwnerToo(t *testing.T) {
 	t.Parallel()
-	b := readAhead(t, 100)
+	b := piledUp(t, 100).readAhead(100)
 	told(t, b.next(b.ring("900"), "it is fresh"))
 	if err := b.lane.Close(ctx(t)); err != nil {
 		t.Fatal(err)
@@ -237,9 +234,7 @@ func TestALineWhoseRingsHaveEndedAheadIsClearForTheNextOwnerToo(t *testing.T) {
 
 func TestAKillInTheCallOfAFreshEventMarksItAndNoOtherButTheFront(t *testing.T) {
 	t.Parallel()
-	b := piledUpFor(t, 100, 2*time.Second)
-	told(t, b.next(1, "nothing is fresh yet"))
-	b.noted(100)
+	b := piledUpFor(t, 100, 2*time.Second).readAhead(100)
 	fresh := b.ring("900")
 	call1C(t, b.next(fresh, "it is fresh"))
 	b.adapter.nc.Close()
@@ -258,7 +253,7 @@ func TestAKillInTheCallOfAFreshEventMarksItAndNoOtherButTheFront(t *testing.T) {
 
 func TestWhatIsRefusedAheadFallsBackIntoItsTurnWithItsLine(t *testing.T) {
 	t.Parallel()
-	b := readAhead(t, 100)
+	b := piledUp(t, 100).readAhead(100)
 	fresh, after := b.ring("900"), b.ring("900")
 	m := b.next(fresh, "it is fresh")
 	call1C(t, m)
@@ -283,9 +278,7 @@ func TestWhatIsRefusedAheadFallsBackIntoItsTurnWithItsLine(t *testing.T) {
 
 func TestAChangeOfLanesKeepsWhatHasEndedAheadAndWhatHasBegun(t *testing.T) {
 	t.Parallel()
-	b := piledUpFor(t, 100, 2*time.Second)
-	told(t, b.next(1, "nothing is fresh yet"))
-	b.noted(100)
+	b := piledUpFor(t, 100, 2*time.Second).readAhead(100)
 	ended, begun, waits := b.ring("900"), b.ring("901"), b.ring("902")
 	told(t, b.next(ended, "it is fresh"))
 	call1C(t, b.next(begun, "it is fresh"))
@@ -339,9 +332,7 @@ func TestAStopHandsTheFrontBack(t *testing.T) {
 // A front that nobody spoke for may be with another adapter.
 func TestAFrontThatWasInHandForTooLongIsWaitedFor(t *testing.T) {
 	t.Parallel()
-	b := piledUpFor(t, 100, 2*time.Second)
-	told(t, b.next(1, "nothing is fresh yet"))
-	b.noted(100)
+	b := piledUpFor(t, 100, 2*time.Second).readAhead(100)
 	told(t, b.next(b.ring("900"), "it is fresh"))
 	b.ring("900")
 	time.Sleep(2 * time.Second) // AckWait: the target is away, and the lane is not asked
@@ -354,7 +345,7 @@ func TestAFrontThatWasInHandForTooLongIsWaitedFor(t *testing.T) {
 
 func TestAProbeOfATargetThatIsAwayTakesTheFront(t *testing.T) {
 	t.Parallel()
-	b := readAhead(t, 100)
+	b := piledUp(t, 100).readAhead(100)
 	b.ring("900")
 	m, err := b.lane.Front(ctx(t))
 	if err != nil || m.Sequence() != 2 {
@@ -390,9 +381,7 @@ func TestWhatIsSentAgainKeepsItsTurn(t *testing.T) {
 // The bug that there would be: the letter is the lane's last ending, and its cursor is far behind it.
 func TestALetterOfAFreshEventThatIsDroppedTakesNoCursorWithIt(t *testing.T) {
 	t.Parallel()
-	b := piledUpFor(t, 100, 2*time.Second)
-	told(t, b.next(1, "nothing is fresh yet"))
-	b.noted(100)
+	b := piledUpFor(t, 100, 2*time.Second).readAhead(100)
 	m := b.next(b.ring("900"), "it is fresh")
 	call1C(t, m)
 	end(t, m, verdict.Never("1C refused"))
@@ -466,9 +455,7 @@ func TestALaneGoesOnWithoutItsReaderAndGetsAnotherOne(t *testing.T) {
 
 func TestARestartOfNATSBreaksNoPromiseOfWhatGoesAhead(t *testing.T) {
 	t.Parallel()
-	b := piledUpFor(t, 100, 2*time.Second)
-	told(t, b.next(1, "nothing is fresh yet"))
-	b.noted(100)
+	b := piledUpFor(t, 100, 2*time.Second).readAhead(100)
 	fresh := b.ring("900")
 	told(t, b.next(fresh, "it is fresh"))
 	later := b.ring("901")
@@ -492,7 +479,7 @@ func TestARestartOfNATSBreaksNoPromiseOfWhatGoesAhead(t *testing.T) {
 
 func TestWhoLooksSeesThatItHasEndedAhead(t *testing.T) {
 	t.Parallel()
-	b := readAhead(t, 100)
+	b := piledUp(t, 100).readAhead(100)
 	told(t, b.next(b.ring("900"), "it is fresh"))
 	standings, err := stream.Standings(ctx(t), b.nc)
 	if err != nil || standings[0].Queue != 99 {
@@ -683,7 +670,7 @@ func FuzzACursorIsReadAsItWasWritten(f *testing.F) {
 // A broker whose clock is set may drop a lane's last ending before older ones.
 func TestWhatALaneKnowsToHaveEndedAheadStaysEnded(t *testing.T) {
 	t.Parallel()
-	b := readAhead(t, 100)
+	b := piledUp(t, 100).readAhead(100)
 	told(t, b.next(b.ring("900"), "it is fresh"))
 	js, _ := jetstream.New(b.nc)
 	ends, err := js.Stream(ctx(t), stream.Endings)
@@ -702,7 +689,7 @@ func TestWhatALaneKnowsToHaveEndedAheadStaysEnded(t *testing.T) {
 // While NATS is slow the front would wait for each of them, and nobody holds it.
 func TestAFreshEventThatCannotBeReadCostsNoOtherItsPlace(t *testing.T) {
 	t.Parallel()
-	b := readAhead(t, 100)
+	b := piledUp(t, 100).readAhead(100)
 	told(t, b.next(b.ring("900"), "it is fresh"))
 	unread, fresh := b.ring("901"), b.ring("902")
 	away, cancel := context.WithCancel(ctx(t))
@@ -721,9 +708,7 @@ func TestAFreshEventThatCannotBeReadCostsNoOtherItsPlace(t *testing.T) {
 // The lease is that of the front, whose last confirmation may be as old as it may be.
 func TestTheHoldOfAnEventThatGoesAheadLastsAsLongAsThatOfTheFront(t *testing.T) {
 	t.Parallel()
-	b := piledUpFor(t, 100, forAges)
-	told(t, b.next(1, "nothing is fresh yet"))
-	b.noted(100)
+	b := piledUpFor(t, 100, forAges).readAhead(100)
 	m := b.next(b.ring("900"), "it is fresh")
 	m.Unconfirmed(forAges)
 	held, drop := m.Hold(ctx(t))
@@ -738,7 +723,7 @@ func TestTheHoldOfAnEventThatGoesAheadLastsAsLongAsThatOfTheFront(t *testing.T) 
 // Else it would take the room of those who ring now, and the lane could not let them pass.
 func TestWhatABranchHandsOnLateKeepsItsTurn(t *testing.T) {
 	t.Parallel()
-	b := readAhead(t, 100)
+	b := piledUp(t, 100).readAhead(100)
 	id, err := uuid.NewV7()
 	if err != nil {
 		t.Fatal(err)
