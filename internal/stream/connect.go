@@ -2,6 +2,7 @@ package stream
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -101,3 +102,10 @@ func credentials(file string) (nats.Option, error) {
 
 // ErrAway says that NATS cannot be reached at the moment.
 var ErrAway = errors.New("NATS is away")
+
+// Unanswered reports whether an error says that a question did not reach NATS, or its answer not us, in time.
+func Unanswered(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) ||
+		errors.Is(err, nats.ErrReconnectBufExceeded) || // there is no connection
+		errors.Is(err, nats.ErrDisconnected)
+}

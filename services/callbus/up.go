@@ -1,6 +1,7 @@
 package callbus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -179,7 +180,7 @@ func (c *child) watch(ctx context.Context, fail func(error)) {
 // add makes a component of a service: it is started when it says that it is ready, and stopped by its context.
 func (o *office) add(name string, run func(ctx context.Context, ready func()) error) {
 	c := &child{ended: make(chan error, 1)}
-	o.group.Add(name, func(context.Context) error {
+	o.group.Add(name, func(told context.Context) error {
 		ctx, cancel := context.WithCancel(context.WithoutCancel(o.group.Context()))
 		c.cancel = cancel
 		ready := make(chan struct{})
@@ -190,6 +191,9 @@ func (o *office) add(name string, run func(ctx context.Context, ready func()) er
 			return nil
 		case err := <-c.ended:
 			return err
+		case <-told.Done(): // it may wait for a store that does not answer
+			cancel()
+			return cmp.Or(<-c.ended, told.Err())
 		}
 	}, func(ctx context.Context) error {
 		c.cancel()

@@ -61,6 +61,8 @@ type Options struct {
 	// Ready is told the address for phones once the service answers there. It may be nil.
 	Ready func(http net.Addr)
 	Log   zerolog.Logger
+
+	dial func(stream.ConnectOptions) (*nats.Conn, error) // to NATS, in place of stream.Connect: over a bad line, in tests
 }
 
 // DefaultStoreMax is the room of CALLS: some 700,000 events.
@@ -149,6 +151,9 @@ func Run(ctx context.Context, o Options) error {
 	if o.Metrics == nil {
 		o.Metrics = prometheus.NewRegistry()
 	}
+	if o.dial == nil {
+		o.dial = stream.Connect
+	}
 	s := &service{Options: o, proxies: proxies, guard: guard, group: lifecycle.New(lifecycle.Options{Log: o.Log}), fill: newFill(o.Metrics), book: newBook()}
 	// A long straight line: the order of starting. It stops in reverse: phones first, broker last, because a handler
 	// that is still answering needs the broker (docs/adr/0005).
@@ -156,10 +161,10 @@ func Run(ctx context.Context, o Options) error {
 		s.group.Add("broker", s.startBroker, s.stopBroker)
 	}
 	s.group.Add("connection", s.connect, s.disconnect)
-	s.group.Add("streams", s.declare, s.stopWatching)
+	s.group.Add("streams", s.untilAnswered(s.declare), s.stopWatching)
 	if o.Broker != nil || o.Store != "" {
 		s.hub = &hub{service: s}
-		s.group.Add("hub", s.hub.start, s.hub.stop).Pending(s.hub.pending)
+		s.group.Add("hub", s.untilAnswered(s.hub.start), s.hub.stop).Pending(s.hub.pending)
 	}
 	s.group.Add("phones", s.openFront, s.closeFront)
 	monitor := admin.Join(s.group, s.Monitor, admin.Options{Addr: s.Admin, Metrics: s.Metrics, Log: s.Log},
@@ -187,7 +192,7 @@ func (s *service) connect(context.Context) (err error) {
 	if s.Broker != nil { // a nil *Broker in the interface would not be nil there
 		o.Broker = s.Broker
 	}
-	if s.nc, err = stream.Connect(o); err != nil {
+	if s.nc, err = s.dial(o); err != nil {
 		return err
 	}
 	go stream.Roam(s.group.Context(), s.nc, o.Notify)

@@ -14,7 +14,36 @@ import (
 	"github.com/callbus/callbus/internal/stream"
 )
 
-// declare makes the streams. An embedded broker is there or the start fails; an outside one may come later, and
+// untilAnswered starts a part anew for as long as NATS does not answer it: on a busy machine one answer may take longer than it is waited
+// for, and whatever was asked may be asked again. What NATS does answer, a refusal above all, ends the start.
+func (s *service) untilAnswered(start func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		said, begin := "", time.Now()
+		for {
+			err := start(ctx)
+			if !stream.Unanswered(err) {
+				return err
+			}
+			if time.Since(begin) > quiet && err.Error() != said { // a connection may need a moment
+				said = err.Error()
+				s.Log.Warn().Err(err).Msg("store.slow: NATS does not answer, asking again")
+			}
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(askAgain):
+			}
+		}
+	}
+}
+
+const (
+	// quiet is for how long the log says nothing of a NATS that does not answer at the start.
+	quiet    = time.Second
+	askAgain = 100 * time.Millisecond
+)
+
+// declare makes the streams. An embedded broker has them before phones are let in; an outside one may come later, and
 // phones get 503 until then.
 func (s *service) declare(ctx context.Context) error {
 	if s.Broker != nil {
@@ -57,14 +86,17 @@ func (s *service) declareOnce(ctx context.Context) error {
 		room = s.Broker.Room()
 	}
 	differences, err := stream.DeclareIngest(ctx, js, room, max(s.Replicas, 1), s.Broker != nil)
+	if err != nil {
+		return err
+	}
 	for _, d := range differences {
 		s.Log.Warn().Msg("store: " + d)
 	}
 	if room < int64(s.StoreMax) {
 		s.Log.Warn().Stringer("room", config.Bytes(room)).Msg("store: the disk is too small for --store-max, using less")
 	}
-	s.declared.Store(err == nil)
-	return err
+	s.declared.Store(true)
+	return nil
 }
 
 func (s *service) declareUntilDone(ctx context.Context) {
