@@ -236,14 +236,22 @@ func TestAnEventWithAnEndingIsNotHandedOutAgain(t *testing.T) {
 	}
 }
 
-func endings(t testing.TB, nc *nats.Conn) uint64 {
+func onec(t testing.TB, nc *nats.Conn) jetstream.Stream {
 	t.Helper()
-	js, _ := jetstream.New(nc)
-	s, err := js.Stream(ctx(t), "ONEC")
+	js, err := jetstream.New(nc)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s.CachedInfo().State.Msgs
+	s, err := js.Stream(ctx(t), stream.Endings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func endings(t testing.TB, nc *nats.Conn) uint64 {
+	t.Helper()
+	return onec(t, nc).CachedInfo().State.Msgs
 }
 
 func TestOfTwoOwnersOnlyOneWritesTheEnding(t *testing.T) {
@@ -615,59 +623,93 @@ func TestAFullONECIsSweptButForCursorsAndDeadLetters(t *testing.T) {
 	p := publisher(t, nc)
 	main, quiet := target(t, nc, "main", 1), target(t, nc, "quiet", 1)
 	lm, lq := lane(t, main, 0), lane(t, quiet, 0)
-	js, err := jetstream.New(nc)
-	if err != nil {
-		t.Fatal(err)
+	publish(t, p, "101", 1)
+	end(t, next(t, lq), verdict.Done())
+	end(t, next(t, lm), verdict.Never("refused"))
+	fillEndings(t, nc, p, lm)
+	swept, left := sweepEndings(t, nc), heldBy(t, nc, "onec.>")
+	if swept == 0 || left.Bytes > natstest.Room/100*75 {
+		t.Errorf("%d were swept; ONEC has %d of %d bytes left, want about 70 %%", swept, left.Bytes, natstest.Room)
 	}
-	ends, err := js.Stream(ctx(t), "ONEC")
-	if err != nil {
-		t.Fatal(err)
+	delete(left.Subjects, "onec.delivered.main.1-0")
+	if diff := cmp.Diff(map[string]uint64{"onec.delivered.quiet.1-0": 1, "onec.dead.main.1-0": 1}, left.Subjects); diff != "" {
+		t.Errorf("the cursor of a quiet lane and the dead letter (-want +got):\n%s", diff)
 	}
-	used := func() uint64 {
-		info, err := ends.Info(ctx(t))
+	if again := sweepEndings(t, nc); again != 0 {
+		t.Errorf("the next sweep took %d", again)
+	}
+}
+
+// What says that a call has begun before its turn goes with the endings, by its age and where room is wanted, but for a lane's last word.
+func TestWhatHasBegunGoesWithTheEndings(t *testing.T) {
+	t.Parallel()
+	b := piledUp(t, 0)
+	killed := &backlog{t: t, target: target(t, b.nc, "killed", 1)}
+	killed.lane = lane(t, killed.target, 0)
+	for i := range 100 {
+		publish(t, b.p, fmt.Sprint(101+i%10), i)
+	}
+	b.readAhead(100)
+	killed.readAhead(100)
+	fresh := b.ring("900")
+	killed.noted(fresh)
+	call1C(t, killed.next(fresh, "it is fresh"))
+	told(t, b.next(fresh, "it is fresh"))
+	b.rest(99)
+
+	const ours, others = "onec.begun.main.1-0", "onec.begun.killed.1-0"
+	if diff := cmp.Diff(map[string]uint64{ours: 1, others: 1}, heldBy(t, b.nc, "onec.begun.>").Subjects); diff != "" {
+		t.Fatalf("what has begun (-want +got):\n%s", diff)
+	}
+	for _, subject := range []string{ours, others, "onec.delivered.main.1-0"} {
+		m, err := onec(t, b.nc).GetLastMsgForSubject(ctx(t), subject)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return info.State.Bytes
+		if ttl := m.Header.Get(jetstream.MsgTTLHeader); ttl != "720h0m0s" {
+			t.Errorf("%s is kept for %q, want 30 days", subject, ttl)
+		}
 	}
+	fillEndings(t, b.nc, b.p, b.lane)
+	sweepEndings(t, b.nc)
+	if diff := cmp.Diff(map[string]uint64{others: 1}, heldBy(t, b.nc, "onec.begun.>").Subjects); diff != "" {
+		t.Errorf("what has begun, after a sweep (-want +got):\n%s", diff)
+	}
+}
+
+// fillEndings ends events of a lane until ONEC needs room.
+func fillEndings(t *testing.T, nc *nats.Conn, p *stream.Publisher, l *stream.Lane) {
+	t.Helper()
+	big := strings.Repeat("x", 100<<10)
+	for heldBy(t, nc, "onec.>").Bytes < natstest.Room/100*85 {
+		if _, err := p.Publish(ctx(t), call.Event{Type: call.Incoming, Line: "101", Raw: big}); err != nil {
+			t.Fatal(err)
+		}
+		end(t, next(t, l), verdict.Done())
+	}
+}
+
+func sweepEndings(t *testing.T, nc *nats.Conn) (purged uint64) {
+	t.Helper()
 	janitor, err := stream.NewJanitor(nc)
 	if err != nil {
 		t.Fatal(err)
 	}
-	big := strings.Repeat("x", 100<<10)
-	for i := 0; used() < natstest.Room/100*85; i++ {
-		if _, err := p.Publish(ctx(t), call.Event{Type: call.Incoming, Line: "101", Raw: big}); err != nil {
-			t.Fatal(err)
-		}
-		v := verdict.Done()
-		if i == 2 {
-			v = verdict.Never("refused")
-		}
-		end(t, next(t, lm), v)
-		if i == 0 {
-			end(t, next(t, lq), verdict.Done())
-		}
-	}
 	swept, err := janitor.Sweep(ctx(t))
-	if err != nil || swept.Endings == 0 || used() > natstest.Room/100*75 {
-		t.Errorf("swept %+v, %v; ONEC has %d of %d bytes left, want about 70 %%", swept, err, used(), natstest.Room)
+	if err != nil {
+		t.Fatal(err)
 	}
-	left := map[string]uint64{}
-	for _, filter := range []string{"onec.*.quiet.>", "onec.dead.>"} {
-		info, err := ends.Info(ctx(t), jetstream.WithSubjectFilter(filter))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for subject, n := range info.State.Subjects {
-			left[subject] = n
-		}
+	return swept.Endings
+}
+
+// heldBy is what ONEC holds, with how many messages each of these subjects has.
+func heldBy(t *testing.T, nc *nats.Conn, filter string) jetstream.StreamState {
+	t.Helper()
+	info, err := onec(t, nc).Info(ctx(t), jetstream.WithSubjectFilter(filter))
+	if err != nil {
+		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]uint64{"onec.delivered.quiet.1-0": 1, "onec.dead.main.1-0": 1}, left); diff != "" {
-		t.Errorf("the cursor of a quiet lane and the dead letter (-want +got):\n%s", diff)
-	}
-	if again, err := janitor.Sweep(ctx(t)); err != nil || again.Endings != 0 {
-		t.Errorf("the next sweep: %+v, %v", again, err)
-	}
+	return info.State
 }
 
 func TestAFullStoreRefusesCleanly(t *testing.T) {
