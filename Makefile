@@ -103,9 +103,10 @@ fuzz: ## every Fuzz target of both modules for FUZZTIME (40000x: about five seco
 	done <<< "$$targets"
 
 .PHONY: lint
-lint: bin/staticcheck ## gofmt, go vet and staticcheck
+lint: bin/staticcheck ## gofmt, go vet (for Windows too) and staticcheck
 	@unformatted=$$(gofmt -l internal proto services test); test -z "$$unformatted" || { echo "not gofmt'ed:"; echo "$$unformatted"; exit 1; }
 	go vet work
+	GOOS=windows go vet work
 	bin/staticcheck ./...
 	cd test && ../bin/staticcheck ./...
 

@@ -143,10 +143,10 @@ func TestABranchAndItsHubAreKilledAndEveryCallArrivesOnce(t *testing.T) {
 			time.Sleep(time.Duration(chance.IntN(500)) * time.Millisecond)
 			hub.start()
 		case 2:
-			hub.Signal(syscall.SIGSTOP)
+			hub.Freeze()
 			time.Sleep(time.Duration(chance.IntN(500)) * time.Millisecond)
 			branch.kill()
-			hub.Signal(syscall.SIGCONT)
+			hub.Thaw()
 			branch.start(t, hub)
 		case 3:
 			hub.Signal(syscall.SIGKILL)

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 	"unsafe"
 
@@ -66,7 +65,7 @@ func newDial(dir, name string) (*dial, error) {
 	if err := file.Truncate(int64(os.Getpagesize())); err != nil {
 		return nil, err
 	}
-	d.page, err = syscall.Mmap(int(file.Fd()), 0, os.Getpagesize(), syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED)
+	d.page, err = mapPage(file)
 	return d, err
 }
 

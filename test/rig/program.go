@@ -104,7 +104,7 @@ func Start(t testing.TB, path string, args ...string) *Program {
 	p := &Program{t: t, cmd: exec.Command(path, args...), Out: &Text{}, Log: &Text{}, ended: make(chan struct{})}
 	p.cmd.Env = english()
 	p.cmd.Stdout, p.cmd.Stderr = p.Out, p.Log
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // strace and its child go together
+	p.cmd.SysProcAttr = ofItsOwnGroup()
 	if err := p.cmd.Start(); err != nil {
 		t.Fatalf("start %s: %v", path, err)
 	}
@@ -130,7 +130,7 @@ func (p *Program) Signal(s syscall.Signal) {
 	select {
 	case <-p.ended:
 	default:
-		_ = syscall.Kill(-p.cmd.Process.Pid, s)
+		_ = signalGroup(p.cmd.Process, s)
 	}
 }
 
