@@ -17,20 +17,23 @@ import (
 	"github.com/callbus/callbus/internal/verdict"
 )
 
+// oneEvent is a server in whose CALLS one event waits.
+func oneEvent(t *testing.T) (*natstest.Server, *nats.Conn) {
+	t.Helper()
+	server := natstest.Start(t)
+	nc := server.Declared()
+	publish(t, publisher(t, nc), "101", 1)
+	return server, nc
+}
+
 func usualLane(t *testing.T, nc *nats.Conn) *stream.Lane {
 	t.Helper()
-	target, _, err := stream.OpenTarget(ctx(t), nc, stream.TargetOptions{Name: "main", Sessions: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return lane(t, target, 0)
+	return lane(t, waitingFor(t, nc, 0), 0)
 }
 
 func TestACallMayLastLongerThanAckWait(t *testing.T) {
 	t.Parallel()
-	server := natstest.Start(t)
-	nc := server.Declared()
-	publish(t, publisher(t, nc), "101", 1)
+	_, nc := oneEvent(t)
 	m := next(t, usualLane(t, nc))
 	held, drop := m.Hold(ctx(t))
 	defer drop()
@@ -58,8 +61,7 @@ func handedOver(t *testing.T, held context.Context, m *stream.Message) {
 // Whoever cannot say that it is at work must not be any more when another adapter gets the message.
 func TestWhoIsCutOffBreaksItsCallOffBeforeAnotherGetsTheMessage(t *testing.T) {
 	t.Parallel()
-	server := natstest.Start(t)
-	publish(t, publisher(t, server.Declared()), "101", 1)
+	server, _ := oneEvent(t)
 	cut := server.Connect()
 	held, drop := next(t, usualLane(t, cut)).Hold(ctx(t))
 	defer drop()
@@ -93,9 +95,7 @@ func TestAKilledBrokerEndsTheHoldBeforeAnotherGetsTheMessage(t *testing.T) {
 // A change of lanes waits for AckWait, so no call may last longer once it has begun.
 func TestAChangeOfLanesEndsTheHold(t *testing.T) {
 	t.Parallel()
-	server := natstest.Start(t)
-	nc := server.Declared()
-	publish(t, publisher(t, nc), "101", 1)
+	_, nc := oneEvent(t)
 	held, drop := next(t, usualLane(t, nc)).Hold(ctx(t))
 	defer drop()
 	if err := stream.ChangeUpTo(ctx(t), nc, "main", 2, stream.ChangeHeld); err != nil {
@@ -111,9 +111,7 @@ func TestAChangeOfLanesEndsTheHold(t *testing.T) {
 // A beat behind Later would put the message off by AckWait.
 func TestWhatIsHandedBackIsNotHeldAnyMore(t *testing.T) {
 	t.Parallel()
-	server := natstest.Start(t)
-	nc := server.Declared()
-	publish(t, publisher(t, nc), "101", 1)
+	_, nc := oneEvent(t)
 	l := usualLane(t, nc)
 	m := next(t, l)
 	held, drop := m.Hold(ctx(t))
@@ -156,9 +154,7 @@ func TestALeaderThatMostDoNotHearRenewsNothing(t *testing.T) {
 // was stored, which knew nothing of a second call (faults -scenario mix -seconds 13 -seed 500).
 func TestAnEndingAfterTheHoldWasLostIsUnsure(t *testing.T) {
 	t.Parallel()
-	server := natstest.Start(t)
-	nc := server.Declared()
-	publish(t, publisher(t, nc), "101", 1)
+	server, nc := oneEvent(t)
 	m := next(t, usualLane(t, nc))
 	held, drop := m.Hold(ctx(t))
 	defer drop()
@@ -175,9 +171,7 @@ func TestAnEndingAfterTheHoldWasLostIsUnsure(t *testing.T) {
 // -seconds 40 -seed 14).
 func TestAnEndingIsUnsureThoughNoTimerHasToldThatTheHoldWasLost(t *testing.T) {
 	t.Parallel()
-	server := natstest.Start(t)
-	nc := server.Declared()
-	publish(t, publisher(t, nc), "101", 1)
+	server, nc := oneEvent(t)
 	m := next(t, usualLane(t, nc))
 	_, drop := m.Hold(ctx(t))
 	defer drop()
@@ -275,16 +269,11 @@ func (w *cuttable) breakAt(t *testing.T, words string) {
 // Bug: a connection that broke for a moment with a question on it ended the call: the answer was waited for until the lease was over.
 func TestAConnectionThatBreaksForAMomentEndsNoCall(t *testing.T) {
 	t.Parallel()
-	server := natstest.Start(t)
-	publish(t, publisher(t, server.Declared()), "101", 1)
+	server, _ := oneEvent(t)
 	way, nc := wayTo(t, server)
 	// A question is not answered for 5 s; here the lease would be over by then.
 	const ackWait = 7 * time.Second
-	target, _, err := stream.OpenTarget(ctx(t), nc, stream.TargetOptions{Name: "main", Sessions: 1, AckWait: ackWait})
-	if err != nil {
-		t.Fatal(err)
-	}
-	held, drop := next(t, lane(t, target, 0)).Hold(ctx(t))
+	held, drop := next(t, lane(t, waitingFor(t, nc, ackWait), 0)).Hold(ctx(t))
 	defer drop()
 	way.breakAt(t, "CONSUMER.INFO")
 	select {
@@ -298,9 +287,7 @@ func TestAConnectionThatBreaksForAMomentEndsNoCall(t *testing.T) {
 // it or made twice at once.
 func TestWhatIsHeldNoMoreIsNotHandedBack(t *testing.T) {
 	t.Parallel()
-	server := natstest.Start(t)
-	nc := server.Declared()
-	publish(t, publisher(t, nc), "101", 1)
+	server, nc := oneEvent(t)
 	frozen := usualLane(t, nc)
 	inHand := next(t, frozen)
 	if err := frozen.Close(ctx(t)); err != nil {

@@ -17,6 +17,7 @@ func impatient(t *testing.T, nc *nats.Conn) *stream.Target {
 	return waitingFor(t, nc, time.Second)
 }
 
+// waitingFor is a target with one lane, whose broker waits so long for whoever has a message in hand; 0: as long as it does usually.
 func waitingFor(t *testing.T, nc *nats.Conn, ackWait time.Duration) *stream.Target {
 	t.Helper()
 	target, _, err := stream.OpenTarget(ctx(t), nc, stream.TargetOptions{Name: "main", Sessions: 1, AckWait: ackWait})
@@ -41,9 +42,7 @@ func setBack(t *testing.T, nc *nats.Conn, target *stream.Target, m *stream.Messa
 }
 
 func TestAClockOfTheBrokerThatIsSetBackStopsNoLane(t *testing.T) {
-	server := natstest.Start(t)
-	nc := server.Declared()
-	publish(t, publisher(t, nc), "101", 2)
+	_, nc := oneEvent(t)
 	target := impatient(t, nc)
 	l := lane(t, target, 0)
 	first := next(t, l)
@@ -56,9 +55,7 @@ func TestAClockOfTheBrokerThatIsSetBackStopsNoLane(t *testing.T) {
 // Bug: while 1C is away a lane pulls for a second at a time, and never waited long enough to look.
 func TestAClockThatIsSetBackWhileTheTargetIsAwayStopsNoLane(t *testing.T) {
 	t.Parallel()
-	server := natstest.Start(t)
-	nc := server.Declared()
-	publish(t, publisher(t, nc), "101", 1)
+	_, nc := oneEvent(t)
 	target := impatient(t, nc)
 	l := lane(t, target, 0)
 	setBack(t, nc, target, next(t, l))
@@ -107,9 +104,7 @@ func TestAMessageThatComesWhileItsLaneListensIsTaken(t *testing.T) {
 // Bug: whoever was cut off while he listened took it for silence, and the call of another adapter was made twice at once.
 func TestWhoWasCutOffHasHeardNoSilence(t *testing.T) {
 	t.Parallel()
-	server := natstest.Start(t)
-	nc := server.Declared()
-	publish(t, publisher(t, nc), "101", 1)
+	server, nc := oneEvent(t)
 	caller := usualLane(t, nc)
 	inHand := next(t, caller)
 	_, drop := inHand.Hold(ctx(t))
@@ -143,9 +138,7 @@ func TestWhoWasCutOffHasHeardNoSilence(t *testing.T) {
 }
 
 func TestAClockThatIsSetBackWhileAnAdapterDiesStopsNoLane(t *testing.T) {
-	server := natstest.Start(t)
-	nc := server.Declared()
-	publish(t, publisher(t, nc), "101", 1)
+	server, nc := oneEvent(t)
 	target := impatient(t, nc)
 	dying := lane(t, target, 0)
 	inHand := next(t, dying)
@@ -161,9 +154,7 @@ func TestAClockThatIsSetBackWhileAnAdapterDiesStopsNoLane(t *testing.T) {
 // A call may last for minutes, and whoever makes it does not pull meanwhile, so that the broker gives the lane to the next one
 // who does.
 func TestALongCallOfAnotherAdapterIsLeftAlone(t *testing.T) {
-	server := natstest.Start(t)
-	nc := server.Declared()
-	publish(t, publisher(t, nc), "101", 1)
+	server, nc := oneEvent(t)
 	caller := lane(t, impatient(t, nc), 0)
 	inHand := next(t, caller)
 	held, drop := inHand.Hold(ctx(t))
