@@ -63,6 +63,9 @@ func (b *bench) restAll(ctx context.Context, o *onec) (all []resting, err error)
 			n = 0 // a small scale
 		}
 		store, err := b.grown(ctx, n)
+		if err == nil {
+			err = b.growOld(ctx)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -112,12 +115,13 @@ func (b *bench) watch(r resting, long time.Duration) ([]string, error) {
 		mib(int64(float64(after.written-before.written) / long.Hours()))}, nil
 }
 
-// grown is a store with n events of 1,000 lines on the disk. It is made once: whoever works on it adds little.
+// grown is a store with n events of 1,000 lines on the disk. It is made once, but for an empty one: whoever works on it adds little.
 func (b *bench) grown(ctx context.Context, n int) (dir string, err error) {
-	if b.stores[n] == "" {
-		if b.stores[n], err = b.stored(ctx, n, 1000, string(call.Incoming)); err != nil {
-			return "", err
-		}
+	if n > 0 && b.stores[n] != "" {
+		return b.stores[n], nil
 	}
-	return b.stores[n], nil
+	if b.stores[n], err = b.stored(ctx, n, 1000, string(call.Incoming)); n > 0 {
+		b.young = time.Now()
+	}
+	return b.stores[n], err
 }

@@ -27,6 +27,7 @@ type bench struct {
 	version string
 	fsync   time.Duration
 	stores  map[int]string // those of grown, by the number of their events
+	young   time.Time      // when something was last stored for a point that wants it old
 
 	mu        sync.Mutex
 	processes []*process

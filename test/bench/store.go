@@ -156,8 +156,7 @@ func (b *bench) makeStore(ctx context.Context, dir string, n, lines int, event s
 }
 
 // multiply stores n copies of the one event that is there, each with an id, a line and a caller of its own, and takes the original out. They
-// are given no id to be known by: a server that has just started knows the ids of the last two minutes, and those of a store that
-// has grown for weeks are long forgotten.
+// are given no id to be known by: those of a store that has grown for weeks are long forgotten.
 func (d door) multiply(ctx context.Context, n, lines int) error {
 	nc, js, err := d.connect(ctx)
 	if err != nil {
