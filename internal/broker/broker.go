@@ -36,6 +36,7 @@ type Broker struct {
 	creds  string
 	store  string
 	stage  *flock.Flock // folder in memory; nil: none
+	staged []string     // streams that it is for
 }
 
 // ErrLocked says that another process works on the same data folder. The server itself has no such lock: two of

@@ -24,19 +24,40 @@ const (
 // Stage puts into memory what the server writes down of a batch before it stores it in one of the streams, and reports
 // whether it could. On disk that is four fsyncs for each batch, so that after a power cut a half stored batch is stored
 // whole. Nobody needs that of us: each event is whole by itself, and no phone has been told of one that is missing.
-// The streams must be there.
+// The streams must be there. Called again, it makes good what was taken away.
 func (b *Broker) Stage(streams ...string) bool {
-	if b.stage != nil {
-		return true // by another user of this broker
+	if b.Staged() {
+		return true
 	}
 	stage, err := newStage()
 	if err != nil {
+		b.unstage()
 		return false
 	}
-	b.stage = stage
+	b.drop()
+	b.stage, b.staged = stage, streams
 	for _, name := range streams {
 		if b.link(name, filepath.Join(stage.Path(), name)) != nil {
 			b.unstage() // a link to a folder that is gone would have every batch refused
+			return false
+		}
+	}
+	return true
+}
+
+// Staged reports whether there is still what Stage has made. Who cleans up (systemd does, once an ordinary user has logged out: RemoveIPC)
+// takes it from under a server that is at work, which then refuses every batch; and somebody else could put a folder in its place.
+func (b *Broker) Staged() bool {
+	if b.stage == nil {
+		return false
+	}
+	held, err := b.stage.Stat()
+	there, gone := os.Stat(b.stage.Path())
+	if err != nil || gone != nil || !os.SameFile(held, there) {
+		return false
+	}
+	for _, name := range b.staged {
+		if _, err := os.Stat(filepath.Join(b.stage.Path(), name)); err != nil {
 			return false
 		}
 	}
@@ -64,6 +85,7 @@ func holder(dir string) *flock.Flock {
 	return flock.New(dir, flock.SetFlag(os.O_RDONLY|syscall.O_NONBLOCK))
 }
 
+// link leads one stream to its folder in memory, in place of a link that leads nowhere.
 func (b *Broker) link(name, stage string) error {
 	streams, err := fs.Glob(os.DirFS(b.store), "jetstream/*/streams/"+name)
 	if err != nil {
@@ -75,7 +97,14 @@ func (b *Broker) link(name, stage string) error {
 	if err := os.Mkdir(stage, 0o700); err != nil {
 		return err
 	}
-	return os.Symlink(stage, filepath.Join(b.store, streams[0], stageFolder))
+	link := filepath.Join(b.store, streams[0], stageFolder)
+	draft := link + ".new"
+	_ = os.Remove(draft) // of one that was killed here
+	if err := os.Symlink(stage, draft); err != nil {
+		return err
+	}
+	// In one step: where there is no link for a moment the server makes a folder on disk.
+	return os.Rename(draft, link)
 }
 
 // unstage leaves nothing in memory, and no link: a backup of the store may follow it.
@@ -83,9 +112,17 @@ func (b *Broker) unstage() {
 	if b.stage == nil {
 		return
 	}
-	_ = b.stage.Unlock()
-	b.stage = nil
 	dropStaged(b.store)
+	b.drop()
+}
+
+// drop lets go of the folder, and removes what there is of it.
+func (b *Broker) drop() {
+	if b.stage != nil {
+		_ = b.stage.Unlock()
+		dropStage(b.stage.Path())
+		b.stage = nil
+	}
 }
 
 // dropStaged removes what a server that was killed has left in memory, and the links to it, before the next server follows

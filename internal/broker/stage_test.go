@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"encoding/json"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -131,6 +133,92 @@ func TestWhatAKilledBrokerHasStagedIsRemovedAndStagedAnew(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// storesABatch sends two messages as one atomic batch, and reports whether the server has stored them so.
+func storesABatch(t *testing.T, b *Broker) bool {
+	t.Helper()
+	nc, err := nats.Connect("", nats.InProcessServer(b), serviceOption(t, b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	id := nats.NewInbox()
+	first := &nats.Msg{Subject: "s", Header: nats.Header{"Nats-Batch-Id": {id}, "Nats-Batch-Sequence": {"1"}}}
+	if err := nc.PublishMsg(first); err != nil {
+		t.Fatal(err)
+	}
+	last := &nats.Msg{Subject: "s", Header: nats.Header{"Nats-Batch-Id": {id}, "Nats-Batch-Sequence": {"2"}, "Nats-Batch-Commit": {"1"}}}
+	answer, err := nc.RequestMsg(last, patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ack struct {
+		Count int `json:"count"`
+	}
+	if err := json.Unmarshal(answer.Data, &ack); err != nil {
+		t.Fatal(err)
+	}
+	return ack.Count == 2
+}
+
+// As systemd does when an ordinary user has logged out, and whoever tidies up.
+func TestAStageThatSomebodyHasRemovedIsMadeAnew(t *testing.T) {
+	for name, remove := range map[string]func(stage string) error{
+		"all of it":       os.RemoveAll,
+		"a stream's part": func(stage string) error { return os.Remove(filepath.Join(stage, "S")) },
+		"another's is there": func(stage string) error {
+			return errors.Join(os.RemoveAll(stage), os.MkdirAll(filepath.Join(stage, "S"), 0o700))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, folder := batched(t, t.TempDir())
+			inMemory(t, b, "S")
+			if !b.Staged() || !storesABatch(t, b) {
+				t.Fatal("it is not staged")
+			}
+			gone := b.stage.Path()
+			defer os.RemoveAll(gone)
+			if err := remove(gone); err != nil {
+				t.Fatal(err)
+			}
+			if b.Staged() {
+				t.Error("what was removed is said to be there")
+			}
+			inMemory(t, b, "S")
+			if !b.Staged() || !storesABatch(t, b) {
+				t.Error("it is not staged anew")
+			}
+			to, err := os.Readlink(filepath.Join(folder, stageFolder))
+			if err != nil || filepath.Dir(to) == gone {
+				t.Errorf("the stream is led to %s (%v), as before", to, err)
+			}
+			if _, err := os.Stat(gone); !os.IsNotExist(err) {
+				t.Errorf("the rest of the old one is still there: %v", err)
+			}
+		})
+	}
+}
+
+func TestWhereNoStageCanBeMadeAnewBatchesAreStagedOnDisk(t *testing.T) {
+	b, folder := batched(t, t.TempDir())
+	inMemory(t, b, "S")
+	if err := os.RemoveAll(b.stage.Path()); err != nil {
+		t.Fatal(err)
+	}
+	if storesABatch(t, b) {
+		t.Fatal("a batch was stored without its stage: nothing of this is needed any more")
+	}
+	obstacle := filepath.Join(folder, stageFolder+".new", "x")
+	if err := os.MkdirAll(obstacle, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if b.Stage("S") || b.Staged() {
+		t.Error("it could be made anew")
+	}
+	if !storesABatch(t, b) {
+		t.Error("the server refuses batches")
 	}
 }
 

@@ -128,6 +128,7 @@ type service struct {
 	front     *httpfront.Front
 	https     *https // nil: none
 	declared  atomic.Bool
+	staged    bool // batches are staged in memory
 	fill      *fill
 	hub       *hub
 	unwatch   func() // ends the watch over the store, and writes the phone book a last time

@@ -64,10 +64,27 @@ func (s *service) declare(ctx context.Context) error {
 // events that are stored one by one (docs/adr/0015).
 func (s *service) storeTogether() {
 	least := 8
-	if s.Broker.Stage(stream.Calls, stream.Phones) {
+	if s.stage() {
 		least = 2
 	}
 	s.publisher.Together(least, s.Broker.Health)
+}
+
+func (s *service) stage() bool {
+	s.staged = s.Broker.Stage(stream.Calls, stream.Phones)
+	return s.staged
+}
+
+// stageAgain makes good what somebody has cleaned up. Where that cannot be, batches are staged on disk until the next start.
+func (s *service) stageAgain() {
+	if !s.staged || s.Broker.Staged() {
+		return
+	}
+	now := "it is made anew"
+	if !s.stage() {
+		now = "it cannot be made anew, and many hits at once take longer until the next start"
+	}
+	s.Log.Warn().Msg("store.unstaged: somebody has removed our folder in /dev/shm; " + now)
 }
 
 // stopWatching comes before the broker stops: a store that is being closed looks like a frozen one.
@@ -133,6 +150,7 @@ func (s *service) watchStore(ctx context.Context) {
 		if s.Broker == nil {
 			continue
 		}
+		s.stageAgain()
 		if err := s.Broker.Health(); err != nil {
 			err = fmt.Errorf("the store is frozen (disk full?), a restart with free space heals it: %w", err)
 			s.publisher.Refuse(err)
