@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/gofrs/flock"
 )
@@ -69,6 +70,7 @@ func newStage() (*flock.Flock, error) {
 	if runtime.GOOS != "linux" {
 		return nil, errors.ErrUnsupported
 	}
+	sweep()
 	dir, err := os.MkdirTemp(memory, stagePrefix)
 	if err != nil {
 		return nil, err
@@ -78,6 +80,17 @@ func newStage() (*flock.Flock, error) {
 		return nil, errors.Join(fmt.Errorf("%s cannot be held", dir), err, os.Remove(dir))
 	}
 	return held, nil
+}
+
+// sweep removes the folders of servers that were killed, whosever they are as far as this user may: their stores may never be started again.
+// A young one may be another server's that is just about to hold it.
+func sweep() {
+	left, _ := filepath.Glob(filepath.Join(memory, stagePrefix+"[0-9]*"))
+	for _, dir := range left {
+		if info, err := os.Lstat(dir); err == nil && info.IsDir() && time.Since(info.ModTime()) > time.Minute {
+			dropStage(dir)
+		}
+	}
 }
 
 // holder locks a folder itself. O_NONBLOCK: where the folder was, somebody may have put a pipe.

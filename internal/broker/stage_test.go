@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -219,6 +220,41 @@ func TestWhereNoStageCanBeMadeAnewBatchesAreStagedOnDisk(t *testing.T) {
 	}
 	if !storesABatch(t, b) {
 		t.Error("the server refuses batches")
+	}
+}
+
+func TestAStartSweepsUpWhatKilledBrokersHaveLeft(t *testing.T) {
+	b, _ := batched(t, t.TempDir())
+	left := func(pattern string, age time.Duration) string {
+		dir, err := os.MkdirTemp(memory, pattern)
+		if err != nil {
+			t.Skipf("no folder in memory: %v", err)
+		}
+		t.Cleanup(func() { os.RemoveAll(dir) })
+		if err := errors.Join(os.Mkdir(filepath.Join(dir, "CALLS"), 0o700), os.Chtimes(dir, time.Time{}, time.Now().Add(-age))); err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	atWork := left(stagePrefix, 0)
+	held := holder(atWork)
+	if ok, err := held.TryLock(); !ok {
+		t.Fatal(err)
+	}
+	defer held.Unlock()
+	if err := os.Chtimes(atWork, time.Time{}, time.Now().Add(-time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	killed := left(stagePrefix, time.Hour)
+	stay := map[string]string{"a broker at work": atWork, "one that is just starting": left(stagePrefix, 0), "another program": left(stagePrefix+"bench-", time.Hour)}
+	inMemory(t, b, "S")
+	if _, err := os.Stat(killed); !os.IsNotExist(err) {
+		t.Errorf("what a killed broker has left is still there: %v", err)
+	}
+	for whose, dir := range stay {
+		if _, err := os.Stat(dir); err != nil {
+			t.Errorf("the folder of %s: %v", whose, err)
+		}
 	}
 }
 
