@@ -73,7 +73,7 @@ func TestWhatTapAddPrintsForAServerOfOnesOwnLetsTheTapReadAndNothingElse(t *test
 	s.Shutdown()
 	s.WaitForShutdown()
 	configured(t, store, at, account)
-	rig.Until(t, "the services again", func() (any, bool) { return nc.LastError(), nc.IsConnected() })
+	rig.Until(t, "the services again", func() (any, bool) { return nc.LastError(), nc.IsConnected() && nc.Stats().Reconnects > 0 })
 
 	refused := make(chan error, 10)
 	auth, err := nats.NkeyOptionFromSeed(key)
