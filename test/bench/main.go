@@ -43,8 +43,8 @@ var points = []struct {
 	{"peers", peersPoint},
 	{"adapter", adapterPoint},
 	{"end-to-end", endToEndPoint},
-	{"growth", growthPoint}, // before rest, which takes a store of it
 	{"rest", restPoint},
+	{"growth", growthPoint},
 	{"catch-up", catchUpPoint},
 }
 
