@@ -372,8 +372,16 @@ func badDay(t *testing.T, dice *rand.Rand) {
 	o := newOffice(t)
 	o.refusals = 40
 	const backlog, lines, each = 300, 12, 50
-	<-o.ringFrom(201, 15, backlog/15, 0)
-	staff := []*adapter{o.hire("adapter 1", 2), o.hire("adapter 2", 2)}
+	var staff []*adapter
+	hire := func() { staff = []*adapter{o.hire("adapter 1", 2), o.hire("adapter 2", 2)} }
+	pileUp := func() { <-o.ringFrom(201, 15, backlog/15, 0) }
+	if there := dice.IntN(2) == 0; there { // whoever opens lanes behind a backlog takes its first event for one that has been told
+		hire()
+		pileUp()
+	} else {
+		pileUp()
+		hire()
+	}
 	o.underWay()
 	done := o.ring(lines, each, 3*time.Millisecond)
 	for i := range 8 {

@@ -191,3 +191,20 @@ func ReadCursor(h nats.Header, event uint64) (calls uint64, ahead, begun []uint6
 	c, err := cursorOf(h, event)
 	return c.calls, c.ahead, c.begun, c.header(), err
 }
+
+// StrideFor is how long a lane may be ahead of its consumer.
+const StrideFor = strideFor
+
+// Stride is how many events a lane with no others' is ahead of its consumer.
+func (l *Lane) Stride() uint64 {
+	if l.stride == nil {
+		return 0
+	}
+	return l.stride.at - l.stride.hand.sequence
+}
+
+// Change says that a change of lanes has begun.
+func (t *Target) Change() { t.changing.Store(true) }
+
+// AskOurs is the fence with a question.
+func (m *Message) AskOurs(ctx context.Context) (bool, error) { return m.hand.ours(ctx) }

@@ -46,6 +46,11 @@ type Lane struct {
 	spared  *Message // the front that was handed back last without having been worked on
 	putBack func()   // says that the message which went before the front has not ended; nil: it has, or there is none
 
+	stride *stride // how far it is ahead of its consumer (stride.go); nil: it is not
+	later  later
+	// rode is that another one may have been ahead of the consumer, who lost the lane: he may have told the target of the first open event.
+	rode bool
+
 	rest    time.Time // until then a message rests that was handed back from here
 	waiting time.Time // since when the lane waits for its next message; zero: it does not
 }
@@ -89,6 +94,20 @@ type Message struct {
 	taken      bool
 	again      bool
 	letter     uint64 // the dead letter that this message was sent again for
+	called     bool   // the target may have been told of it from here
+}
+
+// message is an event that is worked on with a hand. Nobody has been given it before, but the target may have been told of it.
+func (l *Lane) message(h *hand, subject string, header nats.Header, data []byte, sequence uint64) *Message {
+	m := &Message{
+		lane: l, hand: h, sequence: sequence, deliveries: 1,
+		again: strings.HasPrefix(subject, "again."), letter: letterOf(header),
+	}
+	if l.maybeTold(sequence) {
+		m.deliveries++
+	}
+	m.event, m.broken = Decode(data)
+	return m
 }
 
 func letterOf(h nats.Header) uint64 {
@@ -132,6 +151,9 @@ func (l *Lane) Next(ctx context.Context) (*Message, error) {
 func (l *Lane) Front(ctx context.Context) (*Message, error) {
 	if front := l.takeFront(); front != nil {
 		return front, nil
+	}
+	if m := l.striding(ctx); m != nil {
+		return m, nil
 	}
 	for {
 		raw, err := l.pull(ctx)
@@ -224,27 +246,30 @@ func (l *Lane) look(ctx context.Context, raw jetstream.Msg) (*Message, error) {
 		}
 	}
 	if l.cursor.ended(meta.Sequence.Stream) {
+		l.rode = l.rode || meta.NumDelivered > 1 || l.taken
 		return nil, raw.Ack()
 	}
 	if wait, yes := l.doubtful(meta); yes {
 		return nil, raw.NakWithDelay(max(wait, time.Millisecond))
 	}
-	m := &Message{
-		lane: l, hand: &hand{
-			lane: l, raw: raw, broker: l.broker, sequence: meta.Sequence.Stream, delivery: meta.Sequence.Consumer,
-			first: meta.NumDelivered == 1, waiting: meta.NumPending, renewed: time.Now(),
-		},
-		sequence: meta.Sequence.Stream, deliveries: meta.NumDelivered, taken: l.taken,
-		again: strings.HasPrefix(raw.Subject(), "again."), letter: letterOf(raw.Headers()),
+	h := &hand{
+		lane: l, raw: raw, broker: l.broker, sequence: meta.Sequence.Stream, delivery: meta.Sequence.Consumer,
+		first: meta.NumDelivered == 1 && !l.rode && !l.maybeTold(meta.Sequence.Stream), waiting: meta.NumPending, renewed: time.Now(),
 	}
-	if l.maybeTold(m.sequence) {
+	m := l.message(h, raw.Subject(), raw.Headers(), raw.Data(), h.sequence)
+	m.deliveries += meta.NumDelivered - 1
+	if l.rode {
 		m.deliveries++
 	}
-	if l.wasSpared(m.hand) {
+	if l.wasSpared(h) {
 		m.deliveries = l.spared.deliveries
 	}
-	l.taken = false
-	m.event, m.broken = Decode(raw.Data())
+	if wait := l.rests(m.sequence); wait > 0 {
+		l.spared = m
+		return nil, raw.NakWithDelay(wait)
+	}
+	m.taken = l.taken
+	l.taken, l.rode = false, false
 	return m, nil
 }
 
@@ -294,6 +319,7 @@ func (l *Lane) Recall(ctx context.Context, since time.Time, tell func(uint64, ca
 // Pause stops pulling: nothing is delivered until the next Next. What arrived in the meantime is handed back.
 func (l *Lane) Pause() {
 	l.standAside()
+	defer l.standStill()
 	if l.messages == nil {
 		return
 	}
@@ -348,7 +374,7 @@ func (l *Lane) release(ctx context.Context) error {
 	if l.delivery == 0 || info.Delivered.Consumer != l.delivery || time.Now().Before(l.quiet) {
 		return nil
 	}
-	_, err = c.seal(ctx, l.target.set, l.index, true)
+	_, err = c.seal(ctx, l.target.set, l.index, !l.rode)
 	return removed(err)
 }
 
@@ -369,9 +395,12 @@ func (m *Message) Ours(ctx context.Context) (bool, error) {
 		}
 	}
 	if m.hand.sure() {
+		m.called = true
 		return true, nil
 	}
-	return m.hand.ours(ctx)
+	ours, err := m.hand.ours(ctx)
+	m.called = m.called || ours
+	return ours, err
 }
 
 // Later hands the message back, to be delivered again after a while. Nothing of the lane overtakes it then. One that went before its
@@ -379,6 +408,9 @@ func (m *Message) Ours(ctx context.Context) (bool, error) {
 func (m *Message) Later(after time.Duration) error {
 	if m.front != nil {
 		return m.front.spare(after)
+	}
+	if m.strides() {
+		return m.retreat(after)
 	}
 	return m.hand.back(after)
 }
@@ -395,7 +427,7 @@ func (m *Message) End(ctx context.Context, e verdict.Ending, trouble func(error)
 	for wait := 250 * time.Millisecond; ; wait = min(2*wait, endAgain) {
 		ended, err = m.end(ctx, e, now)
 		if err == nil {
-			m.settled(ctx, trouble)
+			m.settled(ctx, ended, trouble)
 			return ended, nil
 		}
 		trouble(err)
@@ -407,20 +439,30 @@ func (m *Message) End(ctx context.Context, e verdict.Ending, trouble func(error)
 	}
 }
 
-// settled acknowledges a message that has its ending, and removes the dead letter that it was sent again for. An
-// acknowledgement that is lost with the connection is made up for by the cursor.
-func (m *Message) settled(ctx context.Context, trouble func(error)) {
+// settled acknowledges a message that has its ending, or has a stride begin with it, and removes the dead letter that it was sent again
+// for. An acknowledgement that is lost with the connection is made up for by the cursor.
+func (m *Message) settled(ctx context.Context, ended bool, trouble func(error)) {
+	l := m.lane
 	if m.front != nil {
-		m.lane.front, m.lane.putBack = m.front, nil
+		l.front, l.putBack = m.front, nil
 		return
 	}
 	if m.letter != 0 {
-		err := m.lane.target.ends.DeleteMsg(ctx, m.letter)
+		err := l.target.ends.DeleteMsg(ctx, m.letter)
 		if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
 			trouble(fmt.Errorf("dead letter %d has ended anew and could not be removed: %w", m.letter, err))
 		}
 	}
-	_ = m.hand.raw.Ack()
+	switch {
+	case m.strides() && ended:
+		l.stride.open = nil
+	case m.strides(): // another owner was faster
+		l.stride = nil
+	case ended && l.mayStride(m):
+		l.stride = &stride{hand: m.hand, since: time.Now(), at: m.sequence}
+	default:
+		_ = m.hand.raw.Ack()
+	}
 }
 
 func (m *Message) end(ctx context.Context, e verdict.Ending, now time.Time) (bool, error) {

@@ -79,12 +79,9 @@ func (l *Lane) fetch(ctx context.Context, front *Message, r *fresh, e freshEvent
 	if r.slotOf(laneKey(raw.Header)) != e.slot {
 		return nil, fmt.Errorf("message %d is another one now", e.sequence)
 	}
-	m := &Message{lane: l, hand: front.hand, front: front, sequence: e.sequence, deliveries: 1, taken: front.taken}
-	if l.maybeTold(m.sequence) {
-		m.deliveries++
-	}
-	m.event, err = Decode(raw.Data)
-	return m, err
+	m := l.message(front.hand, raw.Subject, raw.Header, raw.Data, e.sequence)
+	m.front, m.taken = front, front.taken
+	return m, m.broken
 }
 
 // maybeTold reports whether the target may have been told of an event by another lane, or before its turn.
@@ -119,6 +116,9 @@ func (m *Message) begin(ctx context.Context) (ended bool, err error) {
 
 // spare hands the front back, which was not worked on.
 func (m *Message) spare(after time.Duration) error {
+	if m.strides() {
+		return m.retreat(after)
+	}
 	m.lane.spared = m
 	return m.hand.back(after)
 }

@@ -57,7 +57,8 @@ type Target struct {
 	revision uint64      // of the registry's entry that set is
 	changing atomic.Bool // a change of lanes has begun: lanes that are closed say whether something is in hand
 
-	link *link
+	link  *link
+	pages *pages // nil: the lanes' consumers cannot be sent on
 
 	reading    sync.Mutex
 	reader     *fresh // nil: no lane is far behind
@@ -103,12 +104,18 @@ func OpenTarget(ctx context.Context, nc *nats.Conn, o TargetOptions) (*Target, [
 		return nil, nil, err
 	}
 	t.link = watchLink(nc)
+	if t.calls.CachedInfo().Config.AllowDirect && hasReset(nc) {
+		t.pages = newPages(t)
+	}
 	return t, differences, nil
 }
 
 // Close ends what the target does beside its lanes, which must have been closed before.
 func (t *Target) Close() {
 	t.link.close()
+	if t.pages != nil {
+		t.pages.close()
+	}
 	t.reading.Lock()
 	defer t.reading.Unlock()
 	if r := t.reader; r != nil {

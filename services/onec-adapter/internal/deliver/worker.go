@@ -73,6 +73,9 @@ func outlive(parent context.Context, by time.Duration) (context.Context, context
 
 // turn works on one event, or on none.
 func (w *worker) turn(ctx, work context.Context) {
+	if shut, _ := w.gate.state(); shut {
+		w.lane.Pause() // what it has in hand nobody holds while it waits
+	}
 	p, err := w.gate.enter(ctx, w.head.sequence != 0)
 	if err != nil {
 		return
