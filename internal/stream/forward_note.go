@@ -144,12 +144,7 @@ func (s *session) resolve() (err error) {
 // there: who may create one may overwrite the adapters'.
 func (s *session) look() (map[string]bool, error) {
 	info := s.hub.CachedInfo()
-	// The older API: the newer one asks any replica of a stream like CALLS, one that is behind too, and with a question that branches may not put.
-	hub, err := s.f.hub.JetStream(nats.APIPrefix(s.js.Options().APIPrefix))
-	if err != nil {
-		return nil, err
-	}
-	l := looking{hub: hub, last: info.State.LastSeq, end: s.note.Until.Add(straggling), ids: map[string]bool{}}
+	l := looking{last: info.State.LastSeq, end: s.note.Until.Add(straggling), ids: map[string]bool{}}
 	first := max(1, info.State.FirstSeq)
 	if s.note.Hub.Equal(info.Created) { // of another CALLS the numbers say nothing
 		first = max(first, s.note.Since+1)
@@ -168,7 +163,6 @@ func (s *session) look() (map[string]bool, error) {
 
 // looking is one look into the hub, by several at once.
 type looking struct {
-	hub    nats.JetStreamContext
 	next   atomic.Uint64
 	last   uint64
 	end    time.Time
@@ -185,11 +179,11 @@ func (s *session) lookAt(l *looking, sequence uint64) bool {
 	}
 	ctx, cancel := context.WithTimeout(s.work, lookPatience)
 	defer cancel()
-	m, err := l.hub.GetMsg(Calls, sequence, nats.Context(ctx))
+	m, err := s.hub.GetMsg(ctx, sequence)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
-	case errors.Is(err, nats.ErrMsgNotFound): // it was deleted
+	case errors.Is(err, jetstream.ErrMsgNotFound): // it was deleted
 	case err != nil:
 		l.over, l.failed = true, fmt.Errorf("look for what the hub has: %w", err)
 	case m.Time.After(l.end):

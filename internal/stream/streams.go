@@ -29,7 +29,7 @@ func DeclareIngest(ctx context.Context, js jetstream.JetStream, room int64, repl
 		jetstream.StreamConfig{
 			Name: Calls, Subjects: []string{"calls.*", "again.*.*"}, Description: "what happened on which line",
 			Discard: jetstream.DiscardNew, MaxBytes: room, MaxMsgSize: maxMessage, Replicas: replicas,
-			Duplicates: dedupWindow, AllowAtomicPublish: together, AllowDirect: true,
+			Duplicates: dedupWindow, AllowAtomicPublish: together,
 		},
 		jetstream.StreamConfig{
 			Name: Phones, Subjects: []string{"phones.*"}, Description: "what phones said of themselves",
@@ -83,20 +83,18 @@ func declare(ctx context.Context, js jetstream.JetStream, wanted ...jetstream.St
 	return differences, nil
 }
 
-// reconcile raises the room of a stream that is there, lets it take batches and be read by number, and says what else differs.
+// reconcile raises the room of a stream that is there, lets it take batches, and says what else differs.
 func reconcile(ctx context.Context, js jetstream.JetStream, is, want jetstream.StreamConfig) (differences []string, err error) {
 	raise := want.MaxBytes > is.MaxBytes && is.MaxBytes > 0
 	batches := want.AllowAtomicPublish && !is.AllowAtomicPublish
-	direct := want.AllowDirect && !is.AllowDirect
-	if raise || batches || direct {
+	if raise || batches {
 		was := is
 		if raise {
 			is.MaxBytes = want.MaxBytes
 		}
 		is.AllowAtomicPublish = is.AllowAtomicPublish || batches
-		is.AllowDirect = is.AllowDirect || direct
 		if _, err := js.UpdateStream(ctx, is); err != nil {
-			return nil, fmt.Errorf("raise the room of stream %s from %d to %d bytes, let it take batches and be read by number: %w", is.Name, was.MaxBytes, is.MaxBytes, err)
+			return nil, fmt.Errorf("raise the room of stream %s from %d to %d bytes, let it take batches: %w", is.Name, was.MaxBytes, is.MaxBytes, err)
 		}
 	}
 	return compare(is, want), nil

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -176,15 +175,14 @@ func (d door) multiply(ctx context.Context, n, lines int) error {
 	if err != nil {
 		return err
 	}
+	model.Header.Del(nats.MsgIdHdr)
 	for i := range n {
 		id := e.ID[:24] + fmt.Sprintf("%012d", i)
 		line := fmt.Sprint(100000 + i%lines)
 		swap := func(s string) string { return string(swapped([]byte(s), e.ID, id, line, i)) }
 		m := nats.NewMsg(model.Subject)
 		for key, values := range model.Header {
-			if !strings.HasPrefix(key, "Nats-") { // the server's words about the model
-				m.Header[key] = []string{swap(values[0])}
-			}
+			m.Header[key] = []string{swap(values[0])}
 		}
 		m.Data = swapped(model.Data, e.ID, id, line, i)
 		if _, err := js.PublishMsgAsync(m); err != nil {
