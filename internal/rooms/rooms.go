@@ -26,18 +26,16 @@ const (
 	prometheus = "github.com/prometheus/client_golang"
 	natsGo     = "github.com/nats-io/nats.go"
 	natsServer = "github.com/nats-io/nats-server/v2"
-	// By the authors of NATS.
-	jetstreamext = "github.com/synadia-io/orbit.go/jetstreamext"
-	nkeys        = "github.com/nats-io/nkeys"
-	protobuf     = "google.golang.org/protobuf"
-	uuid         = "github.com/google/uuid"
-	yaml         = "go.yaml.in/yaml/v3"
-	xsync        = "golang.org/x/sync"
-	xtext        = "golang.org/x/text"
-	xtime        = "golang.org/x/time"
-	isatty       = "github.com/mattn/go-isatty"
-	lru          = "github.com/hashicorp/golang-lru/v2"
-	goCmp        = "github.com/google/go-cmp"
+	nkeys      = "github.com/nats-io/nkeys"
+	protobuf   = "google.golang.org/protobuf"
+	uuid       = "github.com/google/uuid"
+	yaml       = "go.yaml.in/yaml/v3"
+	xsync      = "golang.org/x/sync"
+	xtext      = "golang.org/x/text"
+	xtime      = "golang.org/x/time"
+	isatty     = "github.com/mattn/go-isatty"
+	lru        = "github.com/hashicorp/golang-lru/v2"
+	goCmp      = "github.com/google/go-cmp"
 )
 
 const (
@@ -86,7 +84,7 @@ var table = []room{
 		others: []string{zerolog, natsServer, nkeys, "github.com/gofrs/flock", "golang.org/x/sys"},
 		tests:  []string{natsGo},
 	},
-	{path: "internal/stream", ours: with(domain, "proto/calls/v1"), others: []string{natsGo, jetstreamext, protobuf, uuid, xtime, lru}},
+	{path: "internal/stream", ours: with(domain, "proto/calls/v1"), others: []string{natsGo, protobuf, uuid, xtime, lru}},
 	{path: porttest},
 	{path: natstest, ours: []string{"internal/broker", "internal/stream", porttest}, others: []string{natsServer, natsGo, nkeys}},
 	{path: "internal/rooms"},

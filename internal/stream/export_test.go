@@ -206,5 +206,8 @@ func (l *Lane) Stride() uint64 {
 // Change says that a change of lanes has begun.
 func (t *Target) Change() { t.changing.Store(true) }
 
+// Inherit lets the lane have passed what had ended in somebody else's stride.
+func (l *Lane) Inherit() { l.rode = true }
+
 // AskOurs is the fence with a question.
 func (m *Message) AskOurs(ctx context.Context) (bool, error) { return m.hand.ours(ctx) }

@@ -4,23 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/synadia-io/orbit.go/jetstreamext"
 )
 
 const (
-	// pageSize is how many places of CALLS are read at once: a place costs 12 µs so, and 315 µs by itself.
+	// pageSize is how many places of CALLS are read at once.
 	pageSize = 64
 	// keptPages bounds the memory of a target, besides the page that each lane is at and the next one.
 	keptPages = 16
-	// pageBytes bounds a page of messages that somebody else has published; 64 events are a tenth of it.
-	pageBytes = 1 << 20
 )
 
 // pages reads CALLS for all lanes of a target together. What has been stored does not change, so each page is read once.
@@ -33,6 +28,11 @@ type pages struct {
 	mu   sync.Mutex
 	kept *lru.Cache[uint64, *page] // by number: page n holds the places from n*pageSize+1 on
 	late time.Time                 // when one could not be had last
+
+	one    sync.Mutex         // reads at a time
+	reader jetstream.Consumer // nil: it must be made
+	next   uint64             // the place in CALLS that the reader goes on at
+	count  uint64             // of its messages so far
 }
 
 // page is what stands in pageSize places of CALLS.
@@ -47,8 +47,9 @@ type page struct {
 var errEnd = errors.New("stream " + Calls + " ends there")
 
 type paged struct {
-	*jetstream.RawStreamMsg
-	lane int // that it is for
+	jetstream.Msg
+	sequence uint64
+	lane     int // that it is for
 }
 
 func newPages(t *Target) *pages {
@@ -65,6 +66,11 @@ func newPages(t *Target) *pages {
 func (p *pages) close() {
 	p.stop()
 	p.reading.Wait()
+	if p.reader != nil {
+		short, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		_ = p.target.calls.DeleteConsumer(short, p.reader.CachedInfo().Name) // it goes by itself at the latest
+	}
 }
 
 // with returns the page with a place in CALLS, and has the next one read. Errors: errEnd; ctx's, NATS.
@@ -119,60 +125,86 @@ func (p *pages) ask(number uint64) (asked *page, before bool) {
 	p.kept.Add(number, asked)
 	p.reading.Go(func() {
 		defer close(asked.read)
-		asked.err = p.load(asked)
+		if asked.err = p.load(asked); asked.err != nil && !errors.Is(asked.err, errEnd) {
+			asked.err = fmt.Errorf("read stream %s up to %d: %w", Calls, asked.last, asked.err)
+		}
 	})
 	return asked, false
 }
 
-func (p *pages) load(into *page) error {
-	if !p.target.nc.IsConnected() {
-		return ErrAway // the request would leave its subscription behind
-	}
+func (p *pages) load(into *page) (err error) {
+	p.one.Lock()
+	defer p.one.Unlock()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
-	first := into.last - pageSize + 1
-	found, err := jetstreamext.GetBatch(ctx, p.target.js, Calls, pageSize, jetstreamext.GetBatchSeq(first), jetstreamext.GetBatchMaxBytes(pageBytes))
-	if err != nil {
-		return fmt.Errorf("read stream %s from %d: %w", Calls, first, err)
+	if err := p.seek(ctx, into.last-pageSize+1); err != nil {
+		return err
 	}
-	before := uint64(0)
-	for raw, err := range found {
-		if errors.Is(err, jetstreamext.ErrNoMessages) {
-			return errEnd
-		}
-		if err != nil {
-			return fmt.Errorf("read stream %s from %d: %w", Calls, first, err)
-		}
-		if !follows(raw, before) {
-			return fmt.Errorf("read stream %s from %d: what follows %d is not there", Calls, first, before)
-		}
-		before = raw.Sequence
-		if lane, ours := p.target.laneOf(raw); ours && raw.Sequence <= into.last {
-			into.events = append(into.events, paged{raw, lane})
-		}
+	if err = p.fill(ctx, into); err != nil {
+		p.reader = nil
+		return err
 	}
-	if before < into.last {
+	if p.next <= into.last {
 		return errEnd
 	}
 	return nil
 }
 
-// follows reports whether a message is the next one that the server has sent: it says which one it sent before, and some may be lost
-// with a connection. Who publishes a copy of what he has read may have left such headers in it.
-func follows(raw *jetstream.RawStreamMsg, before uint64) bool {
-	for _, name := range []string{jetstream.SequenceHeader, jetstream.SubjectHeader, "Nats-Last-Sequence"} {
-		if len(raw.Header[name]) != 1 {
-			return false
+// fill reads as many messages as a page may have. What is behind the page is read once more then.
+func (p *pages) fill(ctx context.Context, into *page) error {
+	found, err := p.reader.FetchNoWait(pageSize)
+	if err != nil {
+		return err
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case raw, more := <-found.Messages():
+			if !more {
+				return found.Error()
+			}
+			if err := p.put(into, raw); err != nil {
+				return err
+			}
 		}
 	}
-	return raw.Header.Get("Nats-Last-Sequence") == strconv.FormatUint(before, 10)
 }
 
-// laneOf is the lane that works on a message of CALLS; none does where it is for another target, or ended in a former set.
-func (t *Target) laneOf(raw *jetstream.RawStreamMsg) (lane int, ours bool) {
-	if strings.HasPrefix(raw.Subject, "again.") && !strings.HasPrefix(raw.Subject, AgainSubject(t.o.Name, "")) {
-		return 0, false
+// put notes a message of the reader's. Errors: one before it has not come, it was lost with a connection.
+func (p *pages) put(into *page, raw jetstream.Msg) error {
+	meta, err := raw.Metadata()
+	if err != nil || meta.Sequence.Consumer != p.count+1 {
+		return fmt.Errorf("message %d of the reader has not come: %w", p.count+1, err)
 	}
-	site, line := laneKey(raw.Header)
-	return LaneOf(site, line, t.set.Lanes), !t.set.passed(site, line, raw.Sequence)
+	at := meta.Sequence.Stream
+	p.count, p.next = p.count+1, at+1
+	site, line := laneKey(raw.Headers())
+	if set := p.target.set; at <= into.last && !set.passed(site, line, at) {
+		into.events = append(into.events, paged{raw, at, LaneOf(site, line, set.Lanes)})
+	}
+	return nil
+}
+
+// seek has the reader go on at a place in CALLS.
+func (p *pages) seek(ctx context.Context, first uint64) (err error) {
+	if p.reader == nil {
+		cfg := headersFrom(p.target.o.Name, p.target.set.begin())
+		cfg.HeadersOnly, cfg.AckPolicy, cfg.MemoryStorage, cfg.InactiveThreshold = false, jetstream.AckNonePolicy, true, askedFor
+		if p.reader, err = p.target.calls.CreateConsumer(ctx, cfg); err != nil {
+			p.reader = nil
+			return err
+		}
+		p.count, p.next = 0, 0
+	}
+	first = max(first, p.target.set.begin())
+	if p.next == first {
+		return nil
+	}
+	if _, err := p.target.calls.ResetConsumerToSequence(ctx, p.reader.CachedInfo().Name, first); err != nil {
+		p.reader = nil
+		return err
+	}
+	p.count, p.next = 0, first
+	return nil
 }

@@ -73,12 +73,12 @@ func (l *Lane) following(ctx context.Context) *Message {
 			return nil // the consumer finds out why
 		}
 		for _, raw := range s.page.events {
-			if raw.Sequence <= s.at {
+			if raw.sequence <= s.at {
 				continue
 			}
-			s.at = raw.Sequence
-			if raw.lane == l.index && !l.cursor.ended(raw.Sequence) {
-				return l.message(s.hand, raw.Subject, raw.Header, raw.Data, raw.Sequence)
+			s.at = raw.sequence
+			if raw.lane == l.index && !l.cursor.ended(raw.sequence) {
+				return l.message(s.hand, raw.Subject(), raw.Headers(), raw.Data(), raw.sequence)
 			}
 		}
 		s.at = s.page.last

@@ -104,7 +104,7 @@ func OpenTarget(ctx context.Context, nc *nats.Conn, o TargetOptions) (*Target, [
 		return nil, nil, err
 	}
 	t.link = watchLink(nc)
-	if t.calls.CachedInfo().Config.AllowDirect && hasReset(nc) {
+	if hasReset(nc) {
 		t.pages = newPages(t)
 	}
 	return t, differences, nil
