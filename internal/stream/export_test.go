@@ -209,5 +209,8 @@ func (t *Target) Change() { t.changing.Store(true) }
 // Inherit lets the lane have passed what had ended in somebody else's stride.
 func (l *Lane) Inherit() { l.rode = true }
 
+// Strides reports whether lanes that are far behind may go ahead of their consumers.
+func (t *Target) Strides() bool { return t.pages.there() }
+
 // AskOurs is the fence with a question.
 func (m *Message) AskOurs(ctx context.Context) (bool, error) { return m.hand.ours(ctx) }

@@ -132,15 +132,26 @@ func (p *pages) ask(number uint64) (asked *page, before bool) {
 	return asked, false
 }
 
-func (p *pages) load(into *page) (err error) {
+func (p *pages) load(into *page) error {
 	p.one.Lock()
 	defer p.one.Unlock()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
-	if err := p.seek(ctx, into.last-pageSize+1); err != nil {
-		return err
+	before := p.reader != nil
+	err := p.try(ctx, into)
+	if before && p.reader == nil { // the server removes a reader that has had no work for a while, and so does its own end
+		into.events = nil
+		err = p.try(ctx, into)
 	}
-	if err = p.fill(ctx, into); err != nil {
+	return err
+}
+
+// try leaves no reader behind where it fails.
+func (p *pages) try(ctx context.Context, into *page) (err error) {
+	if err = p.seek(ctx, into.last-pageSize+1); err == nil {
+		err = p.fill(ctx, into)
+	}
+	if err != nil {
 		p.reader = nil
 		return err
 	}
@@ -192,7 +203,6 @@ func (p *pages) seek(ctx context.Context, first uint64) (err error) {
 		cfg := headersFrom(p.target.o.Name, p.target.set.begin())
 		cfg.HeadersOnly, cfg.AckPolicy, cfg.MemoryStorage, cfg.InactiveThreshold = false, jetstream.AckNonePolicy, true, askedFor
 		if p.reader, err = p.target.calls.CreateConsumer(ctx, cfg); err != nil {
-			p.reader = nil
 			return err
 		}
 		p.count, p.next = 0, 0
@@ -202,7 +212,6 @@ func (p *pages) seek(ctx context.Context, first uint64) (err error) {
 		return nil
 	}
 	if _, err := p.target.calls.ResetConsumerToSequence(ctx, p.reader.CachedInfo().Name, first); err != nil {
-		p.reader = nil
 		return err
 	}
 	p.count, p.next = 0, first

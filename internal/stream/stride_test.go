@@ -301,6 +301,26 @@ func TestAStrideTakesPagesAsTheyAre(t *testing.T) {
 	nothingFor(t, b.lane, 300*time.Millisecond)
 }
 
+// The server removes it after a minute without work.
+func TestAReaderOfPagesThatIsGoneIsMadeAnew(t *testing.T) {
+	t.Parallel()
+	b := striding(t, 400, 20, natstest.Patience)
+	names := b.stream().ConsumerNames(ctx(t))
+	for name := range names.Name() {
+		if name != b.consumer().Name {
+			if err := b.stream().DeleteConsumer(ctx(t), name); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for i := range 180 {
+		told(t, b.next(uint64(21+i), "it follows"))
+	}
+	if !b.target.Strides() {
+		t.Error("the lanes go on one by one")
+	}
+}
+
 // What a message says of itself is not what the broker says of it.
 func TestNobodyCanSayForWhomAnEventIs(t *testing.T) {
 	t.Parallel()
