@@ -918,3 +918,17 @@ func TestAStopFinishesTheCallUnderWayAndGivesTheLaneUp(t *testing.T) {
 		}
 	})
 }
+
+// What a lane has in hand between two events nobody holds: AckWait would give it to somebody, marked.
+func TestALaneThatWaitsAtAShutGateHasNothingInHand(t *testing.T) {
+	l := &fakeLane{name: "1-0"}
+	d := New(Options{Target: "main"}, nil, []Lane{l})
+	d.gate.shut, d.gate.probing = true, true // another lane tries
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w := &worker{Deliverer: d, lane: l}
+	w.turn(ctx, ctx)
+	if l.pauses != 1 || l.pulls != 0 {
+		t.Errorf("the lane was paused %d times and asked for %d events, want once and none", l.pauses, l.pulls)
+	}
+}
