@@ -16,6 +16,8 @@ const (
 	pageSize = 64
 	// keptPages bounds the memory of a target, besides the page that each lane is at and the next one.
 	keptPages = 16
+	// pageBytes is ten times what a page of events has. Others may publish larger messages: they are not kept.
+	pageBytes = 1 << 20
 )
 
 // pages reads CALLS for all lanes of a target together. What has been stored does not change, so each page is read once.
@@ -40,6 +42,7 @@ type page struct {
 	read   chan struct{} // closed once it has been
 	last   uint64        // place
 	events []paged
+	bytes  int
 	err    error
 }
 
@@ -140,7 +143,7 @@ func (p *pages) load(into *page) error {
 	before := p.reader != nil
 	err := p.try(ctx, into)
 	if before && p.reader == nil { // the server removes a reader that has had no work for a while, and so does its own end
-		into.events = nil
+		into.events, into.bytes = nil, 0
 		err = p.try(ctx, into)
 	}
 	return err
@@ -190,6 +193,9 @@ func (p *pages) put(into *page, raw jetstream.Msg) error {
 	}
 	at := meta.Sequence.Stream
 	p.count, p.next = p.count+1, at+1
+	if into.bytes += len(raw.Data()); into.bytes > pageBytes {
+		return fmt.Errorf("more than %d bytes", pageBytes)
+	}
 	site, line := laneKey(raw.Headers())
 	if set := p.target.set; at <= into.last && !set.passed(site, line, at) {
 		into.events = append(into.events, paged{raw, at, LaneOf(site, line, set.Lanes)})
