@@ -116,17 +116,11 @@ func (r *fresh) read(ctx context.Context) error {
 	r.mu.Lock()
 	r.begin = now.State.LastSeq
 	r.mu.Unlock()
-	cfg := headersFrom(t.o.Name, reach.first())
-	cfg.AckPolicy, cfg.MemoryStorage, cfg.InactiveThreshold = jetstream.AckNonePolicy, true, askedFor
-	consumer, err := t.calls.CreateConsumer(ctx, cfg)
+	consumer, err := t.beside(ctx, reach.first(), true)
 	if err != nil {
 		return fmt.Errorf("read stream %s: %w", Calls, err)
 	}
-	defer func() {
-		short, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
-		defer cancel()
-		_ = t.calls.DeleteConsumer(short, consumer.CachedInfo().Name) // it goes by itself at the latest
-	}()
+	defer t.remove(consumer)
 	messages, err := consumer.Messages()
 	if err != nil {
 		return fmt.Errorf("read stream %s: %w", Calls, err)
@@ -146,6 +140,20 @@ func (r *fresh) read(ctx context.Context) error {
 			r.note(site, line, meta.Sequence.Stream, strings.HasPrefix(m.Subject(), "again.") || isPast(m.Headers()))
 		}
 	}
+}
+
+// beside is a consumer of what the target's lanes read, beside theirs: for a reader that acknowledges nothing, and whose end is no loss.
+func (t *Target) beside(ctx context.Context, first uint64, headersOnly bool) (jetstream.Consumer, error) {
+	cfg := headersFrom(t.o.Name, first)
+	cfg.HeadersOnly, cfg.AckPolicy, cfg.MemoryStorage, cfg.InactiveThreshold = headersOnly, jetstream.AckNonePolicy, true, askedFor
+	return t.calls.CreateConsumer(ctx, cfg)
+}
+
+// remove removes such a consumer. It goes by itself at the latest.
+func (t *Target) remove(consumer jetstream.Consumer) {
+	short, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	_ = t.calls.DeleteConsumer(short, consumer.CachedInfo().Name)
 }
 
 // isPast reports whether an event that comes now was accepted long ago: a branch that is back hands on hours of them.

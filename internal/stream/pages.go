@@ -70,9 +70,7 @@ func (p *pages) close() {
 	p.stop()
 	p.reading.Wait()
 	if p.reader != nil {
-		short, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		_ = p.target.calls.DeleteConsumer(short, p.reader.CachedInfo().Name) // it goes by itself at the latest
+		p.target.remove(p.reader)
 	}
 }
 
@@ -206,12 +204,10 @@ func (p *pages) put(into *page, raw jetstream.Msg) error {
 // seek has the reader go on at a place in CALLS.
 func (p *pages) seek(ctx context.Context, first uint64) (err error) {
 	if p.reader == nil {
-		cfg := headersFrom(p.target.o.Name, p.target.set.begin())
-		cfg.HeadersOnly, cfg.AckPolicy, cfg.MemoryStorage, cfg.InactiveThreshold = false, jetstream.AckNonePolicy, true, askedFor
-		if p.reader, err = p.target.calls.CreateConsumer(ctx, cfg); err != nil {
+		p.next = 0 // nowhere: it is reset before its first page
+		if p.reader, err = p.target.beside(ctx, p.target.set.begin(), false); err != nil {
 			return err
 		}
-		p.count, p.next = 0, 0
 	}
 	first = max(first, p.target.set.begin())
 	if p.next == first {
