@@ -138,6 +138,30 @@ func (b *backlog) rest(events int) (order []uint64, deliveries map[uint64]int) {
 	return order, deliveries
 }
 
+// restAfterOutage works the lane off while it is found out anew whose it is.
+func (b *backlog) restAfterOutage(events int) (order []uint64) {
+	b.t.Helper()
+	for range events {
+		m := nextAfterOutage(b.t, b.lane)
+		for ours, err := m.Ours(ctx(b.t)); err != nil || !ours; ours, err = m.Ours(ctx(b.t)) {
+			m = nextAfterOutage(b.t, b.lane)
+		}
+		order = append(order, m.Sequence())
+		if !end(b.t, m, verdict.Done()) {
+			b.t.Errorf("the ending of event %d was refused", m.Sequence())
+		}
+	}
+	return order
+}
+
+// tellUpTo tells the target of the next events, from one to another.
+func (b *backlog) tellUpTo(first, last uint64) {
+	b.t.Helper()
+	for sequence := first; sequence <= last; sequence++ {
+		told(b.t, b.next(sequence, "it is the oldest"))
+	}
+}
+
 // endedOnce holds the endings against the promises.
 func (b *backlog) endedOnce(events int) {
 	b.t.Helper()
@@ -460,17 +484,7 @@ func TestARestartOfNATSBreaksNoPromiseOfWhatGoesAhead(t *testing.T) {
 	told(t, b.next(fresh, "it is fresh"))
 	later := b.ring("901")
 	b.server.Restart()
-	var order []uint64
-	for range 100 {
-		m := nextAfterOutage(t, b.lane)
-		for ours, err := m.Ours(ctx(t)); err != nil || !ours; ours, err = m.Ours(ctx(t)) {
-			m = nextAfterOutage(t, b.lane)
-		}
-		order = append(order, m.Sequence())
-		if !end(t, m, verdict.Done()) {
-			t.Errorf("the ending of event %d was refused", m.Sequence())
-		}
-	}
+	order := b.restAfterOutage(100)
 	if slices.Contains(order, fresh) || order[len(order)-1] != later {
 		t.Errorf("after the restart came %v: want %d last, since the broker may have lost what was read of it, and not %d, which had ended", order, later, fresh)
 	}

@@ -20,9 +20,7 @@ import (
 func striding(t *testing.T, events, ended int, ackWait time.Duration) *backlog {
 	t.Helper()
 	b := piledUpFor(t, events, ackWait)
-	for i := range ended {
-		told(t, b.next(uint64(i+1), "it is the oldest"))
-	}
+	b.tellUpTo(1, uint64(ended))
 	if ended > 1 && b.lane.Stride() != uint64(ended-1) {
 		t.Fatalf("the lane is %d events ahead of its consumer, want %d", b.lane.Stride(), ended-1)
 	}
@@ -180,9 +178,7 @@ func TestTheNextOwnerKnowsWhatWasRefusedInAStride(t *testing.T) {
 	t.Parallel()
 	all := ownersOf(t, 2, 300)
 	former, second := all[0], all[1]
-	for i := range 20 {
-		told(t, former.next(uint64(i+1), "it is the oldest"))
-	}
+	former.tellUpTo(1, 20)
 	m := former.next(21, "it follows")
 	call1C(t, m)
 	former.lane.Pause()
@@ -213,9 +209,7 @@ func TestWhoIsToldThatHisLaneIsNotHisSkipsNothing(t *testing.T) {
 	t.Parallel()
 	all := ownersOf(t, 2, 300)
 	former, second := all[0], all[1]
-	for i := range 20 {
-		told(t, former.next(uint64(i+1), "it is the oldest"))
-	}
+	former.tellUpTo(1, 20)
 	m := former.next(21, "it follows")
 	former.unpin()
 	is := former.consumer()
@@ -242,17 +236,7 @@ func TestARestartOfNATSInTheMiddleOfAStrideLosesNothing(t *testing.T) {
 	t.Parallel()
 	b := striding(t, 300, 20, 2*time.Second)
 	b.server.Restart()
-	var order []uint64
-	for range 280 {
-		m := nextAfterOutage(t, b.lane)
-		for ours, err := m.Ours(ctx(t)); err != nil || !ours; ours, err = m.Ours(ctx(t)) {
-			m = nextAfterOutage(t, b.lane)
-		}
-		order = append(order, m.Sequence())
-		if !end(t, m, verdict.Done()) {
-			t.Errorf("the ending of event %d was refused", m.Sequence())
-		}
-	}
+	order := b.restAfterOutage(280)
 	if order[0] != 21 || !slices.IsSorted(order) {
 		t.Errorf("after the restart came %v, want everything from 21 on in its order", order)
 	}
@@ -313,9 +297,7 @@ func TestAReaderOfPagesThatIsGoneIsMadeAnew(t *testing.T) {
 			}
 		}
 	}
-	for i := range 180 {
-		told(t, b.next(uint64(21+i), "it follows"))
-	}
+	b.tellUpTo(21, 200)
 	if !b.target.Strides() {
 		t.Error("the lanes go on one by one")
 	}
@@ -336,9 +318,7 @@ func TestNobodyCanSayForWhomAnEventIs(t *testing.T) {
 	for i := range 200 {
 		publish(t, b.p, fmt.Sprint(101+i%10), i)
 	}
-	for i := range 40 {
-		told(t, b.next(uint64(i+1), "it is the oldest"))
-	}
+	b.tellUpTo(1, 40)
 }
 
 func TestAChangeOfLanesInTheMiddleOfAStride(t *testing.T) {
@@ -380,9 +360,7 @@ func TestTwoKillsKeepTheMarkOfWhatWasCalledInAStride(t *testing.T) {
 	t.Parallel()
 	all := ownersOf(t, 3, 150)
 	former, second, third := all[0], all[1], all[2]
-	for i := range 60 {
-		told(t, former.next(uint64(i+1), "it is the oldest"))
-	}
+	former.tellUpTo(1, 60)
 	call1C(t, former.next(61, "it follows"))
 	former.adapter.nc.Close()
 	passing, err := former.nc.SubscribeSync("$JS.ACK." + stream.Calls + ".onec-main-1-0.>")
